@@ -86,9 +86,7 @@ class StorageSettings(_Section):
 class Settings(BaseSettings):
     """All settings of one installation."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PARVIS_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="PARVIS_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     data: Path = Path("data")
     """The folder of everything that Parvis keeps: secrets, database, recordings, sockets."""
