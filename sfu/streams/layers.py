@@ -1,0 +1,68 @@
+"""Which simulcast layer a subscription is given: a fixed choice, the best that is alive, or less when packets are lost.
+
+This is the loss-driven ladder; an estimator of the available bandwidth replaces it when adaptation is built.
+"""
+
+from collections.abc import Sequence
+
+ALIVE_S = 1.5
+"""A layer without packets for this long is not being sent."""
+
+BAD_LOSS = 0.10
+GOOD_LOSS = 0.02
+STEP_UP_AFTER_S = 12.0
+STEP_DOWN_AFTER_S = 1.5
+"""Loss must stay for this long before the next step down: a step needs time to show its effect."""
+
+
+class LossLadder:
+    """How many layers below the best one subscriber is kept, from the loss that it reports.
+
+    Step 0 is the best layer; each step takes one layer less; the step after the lowest layer is no video at all.
+    """
+
+    __slots__ = ("_bad_until", "_good_since", "_stepped_at", "step")
+
+    def __init__(self) -> None:
+        self.step = 0
+        self._good_since: float | None = None
+        self._stepped_at = float("-inf")
+        self._bad_until = STEP_UP_AFTER_S
+
+    def reported(self, fraction_lost: float, now: float, layers: int) -> bool:
+        """Note a report (0..1 lost) of a subscription with this many layers; return True if the step changed."""
+        if fraction_lost > BAD_LOSS:
+            self._good_since = None
+            if self.step < layers and now - self._stepped_at > STEP_DOWN_AFTER_S:
+                if now - self._stepped_at < 2 * self._bad_until:
+                    self._bad_until = min(120.0, self._bad_until * 2)  # a step up failed: wait longer next time
+                self.step += 1
+                self._stepped_at = now
+                return True
+        elif fraction_lost < GOOD_LOSS:
+            if self._good_since is None:
+                self._good_since = now
+            elif self.step and now - max(self._good_since, self._stepped_at) > self._bad_until:
+                self.step -= 1
+                self._stepped_at = now
+                return True
+        else:
+            self._good_since = None
+        return False
+
+
+def choose(layers: Sequence[tuple[str, float]], wished: str | None, step: int, now: float) -> int | None:
+    """Return the position of the layer to forward, or None for none.
+
+    `layers` are (RID, time of last packet), best first; `wished` is a RID or None for the best; `step` comes from
+    `LossLadder`. The highest living layer at or below the target is taken, else the lowest living one above it.
+    """
+    target = next((i for i, (rid, _) in enumerate(layers) if rid == wished), 0) if wished else 0
+    alive = [i for i, (_, last) in enumerate(layers) if now - last < ALIVE_S]
+    if not alive:
+        return None
+    target = max(target, alive[0]) + step
+    if target >= len(layers):
+        return None if step else alive[-1]
+    below = [i for i in alive if i >= target]
+    return below[0] if below else alive[-1]
