@@ -1,4 +1,4 @@
-"""Arrival times of a publisher's packets, for transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01)."""
+"""Arrival times of a publisher's packets, for transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-01)."""
 
 INTERVAL_S = 0.1
 """Time between feedback messages; libwebrtc uses 50 to 250 ms."""

@@ -55,9 +55,7 @@ class ReceiveStatistics:
         self._expected_prior = expected
         self._received_prior = self.received
         lost_interval = expected_interval - received_interval
-        fraction = (
-            min(255, (lost_interval << 8) // expected_interval) if expected_interval and lost_interval > 0 else 0
-        )
+        fraction = min(255, (lost_interval << 8) // expected_interval) if expected_interval and lost_interval > 0 else 0
         delay = int((now - self._last_sr_arrival) * 65536) if self._last_sr_middle else 0
         lost = max(-0x800000, min(0x7FFFFF, self.lost))
         return (
