@@ -1,0 +1,184 @@
+"""One browser's transport: ICE-lite, DTLS and SRTP together, bytes in and bytes out.
+
+The order of things is a matter of security (docs/architecture.md): an address counts only after an authenticated STUN
+request came from it; DTLS is taken only from such an address; keys exist only after the fingerprint of the
+certificate matched the one from signaling; and only then is there SRTP.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from control.ids import PeerId
+from sfu.errors import MalformedPacketError
+from sfu.machines.certificate import Certificate
+from sfu.machines.dtls import DtlsEndpoint, FingerprintError
+from sfu.machines.ice_lite import IceLite
+from sfu.machines.srtp import SrtpReceiver, SrtpSender
+
+Address = tuple[str, int]
+
+CONNECT_TIMEOUT_S = 30.0
+"""A peer that is not connected by then is given up."""
+
+MAX_EARLY_DATAGRAMS = 8
+"""DTLS datagrams kept while the remote fingerprint is not known yet (a ClientHello may overtake the SDP answer)."""
+
+
+@dataclass(slots=True, frozen=True)
+class Connected:
+    """Keys are there; media may flow."""
+
+    srtp_profile: str
+
+
+@dataclass(slots=True, frozen=True)
+class Closed:
+    """It is over; `reason` is a stable word."""
+
+    reason: Literal["consent_expired", "connect_timeout", "dtls_closed", "fingerprint_mismatch"]
+
+
+@dataclass(slots=True, frozen=True)
+class Moved:
+    """The transport has a new address (RFC 8445 section 7.3.1.4; a phone that changes its network)."""
+
+    address: Address
+
+
+Event = Connected | Closed | Moved
+
+
+class Peer:
+    """The transport of one browser.
+
+    After every input, take `datagrams_to_send` and `events`.
+    """
+
+    def __init__(
+        self,
+        peer: PeerId,
+        *,
+        ufrag: str,
+        password: str,
+        certificate: Certificate,
+        now: float,
+        consent_timeout_s: float = 15.0,
+    ) -> None:
+        self.id = peer
+        self.ufrag = ufrag
+        self.password = password
+        self._certificate = certificate
+        self._ice = IceLite(ufrag, password)
+        self._consent_timeout_s = consent_timeout_s
+        self._dtls: DtlsEndpoint | None = None
+        self._early: list[bytes] = []
+        self._out: list[tuple[bytes, Address]] = []
+        self._events: list[Event] = []
+        self._deadline = now + CONNECT_TIMEOUT_S
+        self.address: Address | None = None
+        self.addresses: set[Address] = set()
+        """Every address from which an authenticated request came."""
+        self.sender: SrtpSender | None = None
+        self.receiver: SrtpReceiver | None = None
+        self.closed = False
+        self.packets_sent = 0
+        self.bytes_sent = 0
+        self.malformed = 0
+        """Datagrams that were dropped: unauthentic, replayed, truncated, out of place."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether SRTP keys are there."""
+        return self.sender is not None and not self.closed
+
+    def set_remote(self, ufrag: str, fingerprints: list[tuple[str, str]]) -> None:
+        """Give what the remote description says: its ufrag and certificate fingerprints (algorithm, value)."""
+        self._ice.remote_ufrag = ufrag
+        if self._dtls is None:
+            self._dtls = DtlsEndpoint(self._certificate, role="server", remote_fingerprints=fingerprints)
+            early, self._early = self._early, []
+            for data in early:
+                self.receive_dtls(data)
+
+    def receive_stun(self, data: bytes, address: Address, now: float) -> None:
+        """Take a STUN datagram; anything but an authenticated Binding request is dropped in silence."""
+        before = self._ice.selected
+        for reply in self._ice.receive(data, address, now):
+            self._out.append((reply, address))
+            self.addresses.add(address)
+        selected = self._ice.selected
+        if selected is not None and selected != before:
+            self.address = selected
+            self._events.append(Moved(selected))
+            self._flush_dtls()
+
+    def receive_dtls(self, data: bytes) -> None:
+        """Take a DTLS datagram that came from one of `addresses`."""
+        dtls = self._dtls
+        if dtls is None:
+            if len(self._early) < MAX_EARLY_DATAGRAMS:
+                self._early.append(data)
+            return
+        try:
+            dtls.receive(data)
+        except FingerprintError:
+            self._close("fingerprint_mismatch")
+            return
+        except MalformedPacketError:
+            self.malformed += 1
+        self._flush_dtls()
+        if dtls.connected and self.sender is None:
+            keys = dtls.srtp_keys
+            self.sender = SrtpSender(keys.profile, keys.local_key, keys.local_salt)
+            self.receiver = SrtpReceiver(keys.profile, keys.remote_key, keys.remote_salt)
+            self._events.append(Connected(keys.profile.name))
+        elif dtls.closed:
+            self._close("dtls_closed")
+
+    def send(self, datagram: bytes) -> None:
+        """Queue a ready datagram (SRTCP) to the peer's address."""
+        if self.address is not None:
+            self._out.append((datagram, self.address))
+
+    def handle_timeout(self, now: float) -> None:
+        """Look after what time brings: consent (RFC 7675), lost DTLS flights, a peer that never came."""
+        if self.closed:
+            return
+        if self.sender is None and now > self._deadline:
+            self._close("connect_timeout")
+        elif self.sender is not None and self._ice.expired(now, self._consent_timeout_s):
+            self._close("consent_expired")
+        elif self._dtls is not None and self.sender is None:
+            self._dtls.handle_timeout(now)
+            self._flush_dtls()
+
+    def close(self) -> None:
+        """End the transport from our side, telling the browser (DTLS close_notify)."""
+        if self._dtls is not None and not self.closed:
+            self._dtls.close()
+            self._flush_dtls()
+        self.closed = True
+
+    def datagrams_to_send(self) -> list[tuple[bytes, Address]]:
+        """Return and forget what is to be sent."""
+        out, self._out = self._out, []
+        return out
+
+    def events(self) -> list[Event]:
+        """Return and forget what happened."""
+        events, self._events = self._events, []
+        return events
+
+    def _flush_dtls(self) -> None:
+        if self._dtls is None or self.address is None:
+            return
+        for datagram in self._dtls.datagrams_to_send():
+            self._out.append((datagram, self.address))
+
+    def _close(
+        self, reason: Literal["consent_expired", "connect_timeout", "dtls_closed", "fingerprint_mismatch"]
+    ) -> None:
+        if not self.closed:
+            self.closed = True
+            self._flush_dtls()
+            self._events.append(Closed(reason))

@@ -1,0 +1,202 @@
+"""The hot path: one group of packets of one layer to all its subscribers, sealed and segmented.
+
+This file cuts through the layers of the house on purpose: rewriting, sealing and batching are one loop, because every
+call per packet and subscriber counts. `parvis bench forwarding` measures it (docs/benchmarks.md). What makes it cheap:
+
+* one buffer for all; header and body are sealed in place, nothing is copied twice;
+* everything that is the same for all subscribers (sizes, slices of the buffer, segmentation) is worked out once a group;
+* packets of equal size (libwebrtc splits frames evenly) leave by one `sendmsg` with UDP segmentation (GSO).
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, Protocol
+
+from sfu.machines.srtp import GcmOutStream
+from sfu.wire.payloads import vp8
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sfu.rooms.publication import Layer
+    from sfu.rooms.subscription import Address, Subscription
+    from sfu.streams.store import Packet
+
+HEADER = Struct("!HHII")
+HEADER_BYTES = 12
+TAG_BYTES = 16
+MAX_SEGMENTS = 64
+"""UDP_MAX_SEGMENTS of Linux before 6.9; later kernels take 128."""
+MAX_SEND_BYTES = 65_000
+
+
+class Outlet(Protocol):
+    """What carries sealed bytes away; `sfu.aio.udp` does it by socket."""
+
+    def send(self, data: memoryview, segment: int, address: Address) -> None:
+        """Send `data` as UDP datagrams of `segment` bytes each (the last may be shorter)."""
+
+
+class _Slot:
+    """One packet's place in the buffer."""
+
+    __slots__ = ("bits", "body", "header", "index", "offset", "payload", "timestamp")
+
+    def __init__(self, packet: Packet, view: memoryview, offset: int) -> None:
+        self.index, self.timestamp, self.bits, self.payload = packet
+        self.offset = offset
+        self.header = view[offset : offset + HEADER_BYTES]
+        self.body = view[offset + HEADER_BYTES : offset + HEADER_BYTES + len(self.payload) + TAG_BYTES]
+
+
+class Forwarder:
+    """Seals and sends groups of packets. One per media worker."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+        self._buffer = bytearray(MAX_SEND_BYTES + 2048)
+        self._view = memoryview(self._buffer)
+        self.packets_forwarded = 0
+        """RTP packets sent to receivers."""
+
+    def forward(self, layer: Layer, packets: Sequence[Packet]) -> None:
+        """Send in-order packets of a layer to all its subscribers."""
+        subscribers = layer.subscribers
+        if not subscribers:
+            return
+        octets = sum(len(packet[3]) for packet in packets)
+        for run in _runs(packets):
+            self._forward_run(subscribers, run)
+        count = len(packets)
+        for subscription in subscribers:
+            subscription.packets += count
+            subscription.octets += octets
+            destination = subscription.destination
+            destination.packets_sent += count
+            destination.bytes_sent += octets
+        self.packets_forwarded += count * len(subscribers)
+
+    def _forward_run(self, subscribers: Sequence[Subscription], packets: Sequence[Packet]) -> None:
+        """Send packets that fit into one segmented send (equal sizes, the last may be shorter)."""
+        buffer, view = self._buffer, self._view
+        segment = HEADER_BYTES + len(packets[0][3]) + TAG_BYTES
+        slots = [_Slot(packet, view, position * segment) for position, packet in enumerate(packets)]
+        last = slots[-1]
+        data = view[: last.offset + HEADER_BYTES + len(last.payload) + TAG_BYTES]
+        plan = [(s.offset, s.header, s.body, s.index, s.timestamp, s.bits, s.payload) for s in slots]
+        send, pack_into = self._outlet.send, HEADER.pack_into
+        for subscription in subscribers:
+            address = subscription.destination.address
+            stream = subscription.stream
+            if address is None or stream is None:
+                continue
+            if subscription.picture_offset or subscription.tl0_offset or not isinstance(stream, GcmOutStream):
+                self._forward_slowly(subscription, packets)
+                continue
+            ssrc = subscription.ssrc
+            payload_type = subscription.payload_type
+            index_offset = subscription.index_offset
+            timestamp_offset = subscription.timestamp_offset
+            nonce_base = stream.nonce_base
+            encrypt_into = stream.encrypt_into
+            for offset, header, body, index, timestamp, bits, payload in plan:
+                outgoing = index + index_offset
+                pack_into(
+                    buffer,
+                    offset,
+                    bits | payload_type,
+                    outgoing & 0xFFFF,
+                    (timestamp + timestamp_offset) & 0xFFFFFFFF,
+                    ssrc,
+                )
+                encrypt_into((nonce_base ^ outgoing).to_bytes(12, "big"), payload, header, body)
+            send(data, segment, address)
+
+    def _forward_slowly(self, subscription: Subscription, packets: Sequence[Packet]) -> None:
+        """Send packets one by one: rewritten VP8 descriptors, or a profile without AES-GCM."""
+        for packet in packets:
+            self.send_packet(subscription, packet)
+
+    def send_packet(self, subscription: Subscription, packet: Packet) -> None:
+        """Send one packet of the current layer of a subscription (late ones, and the slow cases)."""
+        self.send_mapped(
+            subscription,
+            packet,
+            packet[0] + subscription.index_offset,
+            subscription.timestamp_offset,
+            subscription.picture_offset,
+            subscription.tl0_offset,
+        )
+
+    def send_mapped(
+        self,
+        subscription: Subscription,
+        packet: Packet,
+        outgoing: int,
+        timestamp_offset: int,
+        picture_offset: int,
+        tl0_offset: int,
+    ) -> None:
+        """Send one packet with the given outgoing index and offsets."""
+        stream = subscription.stream
+        address = subscription.destination.address
+        if stream is None or address is None:
+            return
+        _, timestamp, bits, payload = packet
+        if picture_offset or tl0_offset:
+            payload = vp8.rewrite(payload, picture_offset, tl0_offset)
+        header = HEADER.pack(
+            bits | subscription.payload_type,
+            outgoing & 0xFFFF,
+            (timestamp + timestamp_offset) & 0xFFFFFFFF,
+            subscription.ssrc,
+        )
+        length = stream.seal_into(self._buffer, 0, header, payload, outgoing)
+        self._outlet.send(self._view[:length], length, address)
+
+    def send_retransmission(
+        self, subscription: Subscription, packet: Packet, outgoing: int, timestamp_offset: int, offsets: tuple[int, int]
+    ) -> None:
+        """Send a packet again on the RTX stream (RFC 4588)."""
+        stream = subscription.rtx
+        address = subscription.destination.address
+        if stream is None or address is None or subscription.rtx_payload_type is None:
+            return
+        _, timestamp, bits, payload = packet
+        if offsets != (0, 0):
+            payload = vp8.rewrite(payload, *offsets)
+        subscription.rtx_index += 1
+        header = HEADER.pack(
+            bits | subscription.rtx_payload_type,
+            subscription.rtx_index & 0xFFFF,
+            (timestamp + timestamp_offset) & 0xFFFFFFFF,
+            subscription.rtx_ssrc,
+        )
+        original = (outgoing & 0xFFFF).to_bytes(2, "big")
+        length = stream.seal_into(self._buffer, 0, header, original + payload, subscription.rtx_index)
+        self._outlet.send(self._view[:length], length, address)
+
+
+def _runs(packets: Sequence[Packet]) -> list[Sequence[Packet]]:
+    """Cut a group greedily into runs that one segmented send can carry."""
+    if len(packets) == 1:
+        return [packets]
+    runs: list[Sequence[Packet]] = []
+    start = 0
+    size = len(packets[0][3])
+    total = size
+    for position in range(1, len(packets)):
+        length = len(packets[position][3])
+        total += length + HEADER_BYTES + TAG_BYTES
+        if (
+            length > size
+            or len(packets[position - 1][3]) < size
+            or position - start >= MAX_SEGMENTS
+            or total > MAX_SEND_BYTES
+        ):
+            runs.append(packets[start:position])
+            start = position
+            size = total = length
+    runs.append(packets[start:])
+    return runs

@@ -1,0 +1,106 @@
+"""A track offered to a room, its layers, and what waits for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from control.ids import ParticipantId, PublicationId
+from control.messages import Codec, TrackKind, TrackSource
+from sfu.streams.clock import PeerClock, StreamClock
+from sfu.streams.keyframes import KeyframeRequests
+from sfu.streams.nack import NackGenerator
+from sfu.streams.receive import ReceiveStatistics
+from sfu.streams.store import Packet, PacketStore
+from sfu.wire.payloads import av1, h264, vp8, vp9
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sfu.rooms.subscription import Subscription
+
+STORE_PACKETS = {"audio": 128, "video": 2048}
+"""Packets kept per layer: about 2.5 s of audio, and of video at 8 Mbit/s."""
+
+KEYFRAME_TESTS: dict[Codec, Callable[[bytes], bool]] = {
+    "vp8": vp8.is_keyframe,
+    "vp9": vp9.is_keyframe,
+    "h264": h264.is_keyframe,
+    "av1": av1.is_keyframe,
+}
+
+
+class Layer:
+    """One quality of a publication: one SSRC of the publisher (audio has just one)."""
+
+    __slots__ = (
+        "clock", "highest", "keyframes", "last_packet_at", "nack", "newest_timestamp", "pending", "publication", "rid",
+        "rtx_ssrc", "ssrc", "statistics", "store", "subscribers", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, publication: Publication, rid: str, peer_clock: PeerClock) -> None:
+        self.publication = publication
+        self.rid = rid
+        self.ssrc: int | None = None
+        self.rtx_ssrc: int | None = None
+        self.highest = -1
+        self.newest_timestamp = 0
+        self.last_packet_at = float("-inf")
+        self.statistics = ReceiveStatistics(publication.clock_rate)
+        self.nack = NackGenerator()
+        self.keyframes = KeyframeRequests()
+        self.clock = StreamClock(peer_clock, publication.clock_rate)
+        self.store = PacketStore(STORE_PACKETS[publication.kind])
+        self.pending: list[Packet] = []
+        """Packets of this batch, in order, not forwarded yet."""
+        self.subscribers: list[Subscription] = []
+        """Who gets every packet of this layer now."""
+        self.waiting: list[Subscription] = []
+        """Who is to get this layer from its next keyframe on (audio: from its next packet)."""
+
+
+class Publication:
+    """A microphone, camera or screen of one participant."""
+
+    __slots__ = (
+        "channels", "clock_rate", "codec", "fmtp", "id", "is_keyframe", "kind", "layers", "level_dbov", "level_at",
+        "mid", "participant", "paused", "source", "started", "subscriptions",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        id: PublicationId,  # noqa: A002
+        participant: ParticipantId,
+        source: TrackSource,
+        kind: TrackKind,
+        mid: str,
+        codec: Codec,
+        clock_rate: int,
+        channels: int,
+        fmtp: str,
+        rids: list[str],
+        peer_clock: PeerClock,
+    ) -> None:
+        self.id = id
+        self.participant = participant
+        self.source = source
+        self.kind: TrackKind = kind
+        self.mid = mid
+        self.codec: Codec = codec
+        self.clock_rate = clock_rate
+        self.channels = channels
+        self.fmtp = fmtp
+        self.is_keyframe = KEYFRAME_TESTS.get(codec)
+        """None for audio, where every packet can begin a stream."""
+        self.layers = [Layer(self, rid, peer_clock) for rid in (rids or [""])]
+        """Best first; a single one without simulcast."""
+        self.paused = False
+        self.started = False
+        self.subscriptions: list[Subscription] = []
+        self.level_dbov = -127
+        """Smoothed audio level (RFC 6464), 0 is the loudest."""
+        self.level_at = float("-inf")
+
+    def layer(self, rid: str) -> Layer | None:
+        """Return the layer with this RID."""
+        return next((layer for layer in self.layers if layer.rid == rid), None)

@@ -1,0 +1,155 @@
+"""One publication on its way to one receiver: a participant's peer or a pipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from sfu.rooms.publication import Layer, Publication
+from sfu.streams.layers import LossLadder, choose
+from sfu.streams.rewrite import Rewriter, Seam
+
+if TYPE_CHECKING:
+    from sfu.machines.srtp import SrtpOutStream
+
+Address = tuple[str, int]
+
+
+class Destination(Protocol):
+    """Where sealed packets go: a browser's transport or a pipe's."""
+
+    address: Address | None
+    packets_sent: int
+    bytes_sent: int
+
+
+class Subscription:
+    """The numbers and the state of one publication towards one destination.
+
+    It is in exactly one place at a time: among the `subscribers` of one layer (flowing), and perhaps `waiting` at
+    another one to be switched to; or nowhere (paused, not wanted, not connected).
+    """
+
+    __slots__ = (
+        "active", "base_index", "destination", "first_byte_bits", "index_offset", "ladder", "layer", "lost_reported",
+        "octets", "packets", "payload_type", "picture_offset", "publication", "rewriter", "rtx", "rtx_index",
+        "rtx_payload_type", "rtx_ssrc", "ssrc", "stream", "target", "timestamp_offset", "tl0_offset", "wished_rid",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        publication: Publication,
+        destination: Destination,
+        *,
+        ssrc: int,
+        payload_type: int,
+        rtx_ssrc: int | None,
+        rtx_payload_type: int | None,
+        first_index: int,
+        first_timestamp: int,
+    ) -> None:
+        self.publication = publication
+        self.destination = destination
+        self.ssrc = ssrc
+        self.payload_type = payload_type
+        self.rtx_ssrc = rtx_ssrc
+        self.rtx_payload_type = rtx_payload_type
+        self.rtx_index = first_index
+        self.stream: SrtpOutStream | None = None
+        """Sealing of this SSRC; set when the destination's keys are known."""
+        self.rtx: SrtpOutStream | None = None
+        self.active = False
+        """Connected and accepted: may be sent to."""
+        self.rewriter = Rewriter(first_index, first_timestamp)
+        self.layer: Layer | None = None
+        self.target: Layer | None = None
+        self.wished_rid: str | None = None
+        self.ladder = LossLadder()
+        self.index_offset = 0
+        self.timestamp_offset = 0
+        self.base_index = 0
+        self.picture_offset = 0
+        self.tl0_offset = 0
+        self.packets = 0
+        self.octets = 0
+        self.lost_reported = 0.0
+
+    # --- state ----------------------------------------------------------------------------------------------------
+
+    def retarget(self, now: float) -> bool:
+        """Choose the layer to be on; return True if a keyframe of it is needed now."""
+        publication = self.publication
+        if not self.active or publication.paused:
+            self.leave()
+            return False
+        if publication.kind == "audio":
+            layer: Layer | None = publication.layers[0]
+        else:
+            position = choose(
+                [(layer.rid, layer.last_packet_at) for layer in publication.layers],
+                self.wished_rid,
+                self.ladder.step,
+                now,
+            )
+            layer = None if position is None else publication.layers[position]
+            if position is None and self.ladder.step == 0:
+                return False  # nothing is being sent: stay where we are until something is
+        if layer is None:
+            self.leave()
+            return False
+        if layer is self.target:
+            return False
+        self._stop_waiting()
+        self.target = layer
+        if layer is self.layer:
+            return False
+        layer.waiting.append(self)
+        return layer.publication.kind == "video"
+
+    def leave(self) -> None:
+        """Stop forwarding; numbers go on from here when it starts again."""
+        self._stop_waiting()
+        self.target = None
+        if self.layer is not None:
+            self._remember_newest()
+            self.layer.subscribers.remove(self)
+            self.layer = None
+
+    def switch(self, layer: Layer, index: int, timestamp: int) -> None:
+        """Begin forwarding a layer with this packet of it (which is then sent by the caller)."""
+        previous = self.rewriter.seams[-1] if self.rewriter.seams else None
+        elapsed = 1
+        if previous is not None:
+            if self.layer is not None:
+                self._remember_newest()
+                self.layer.subscribers.remove(self)
+            elapsed = self._elapsed_ticks(previous, layer, timestamp)
+        if self in layer.waiting:
+            layer.waiting.remove(self)
+        seam = self.rewriter.switch(layer, index, timestamp, elapsed)
+        self.index_offset = seam.index_offset
+        self.timestamp_offset = seam.timestamp_offset
+        self.base_index = index
+        self.layer = self.target = layer
+        layer.subscribers.append(self)
+
+    # --- details --------------------------------------------------------------------------------------------------
+
+    def _stop_waiting(self) -> None:
+        target = self.target
+        if target is not None and self in target.waiting:
+            target.waiting.remove(self)
+
+    def _remember_newest(self) -> None:
+        layer = self.layer
+        if layer is not None and layer.highest >= self.base_index:
+            self.rewriter.last_index = max(self.rewriter.last_index, layer.highest + self.index_offset)
+            self.rewriter.last_timestamp = (layer.newest_timestamp + self.timestamp_offset) & 0xFFFFFFFF
+
+    def _elapsed_ticks(self, previous: Seam, layer: Layer, timestamp: int) -> int:
+        """Media time between the newest packet sent and the one to send, by the clocks of their layers."""
+        source = previous.source
+        if not isinstance(source, Layer) or not source.clock.known or not layer.clock.known:
+            return 1
+        last = (self.rewriter.last_timestamp - previous.timestamp_offset) & 0xFFFFFFFF
+        elapsed_s = layer.clock.wall_time(timestamp) - source.clock.wall_time(last)
+        return round(elapsed_s * layer.publication.clock_rate)
