@@ -1,0 +1,58 @@
+"""The media worker as a process: settings in, a connection to the control plane, rooms until it ends."""
+
+import os
+import secrets
+import time
+
+from configs.settings import Settings
+from control import messages as m
+from control.ids import WorkerId
+from control.worker import WorkerConnection
+from sfu.aio.addresses import local_addresses
+from sfu.aio.driver import Driver
+from sfu.aio.udp import UdpSocket
+from sfu.machines.certificate import Certificate
+from sfu.rooms.engine import Engine, EngineOptions
+
+
+async def run(settings: Settings) -> None:
+    """Run a media worker until cancelled. Raises OSError when its port is in use."""
+    media = settings.media
+    udp = UdpSocket(media.host, media.port)
+    addresses = media.advertised_addresses or local_addresses()
+    if media.host not in ("0.0.0.0", "::"):  # noqa: S104
+        addresses = media.advertised_addresses or [media.host]
+    engine = Engine(
+        EngineOptions(
+            certificate=Certificate.generate(),
+            candidates=[(address, udp.port, "udp") for address in addresses],
+            random_bytes=secrets.token_bytes,
+            consent_timeout_s=media.consent_timeout_s,
+        ),
+        udp,
+    )
+
+    async def handle(command: m.Command) -> m.Result:
+        return driver.execute(command)
+
+    def load() -> m.Load:
+        gauges = engine.counts | {
+            "packets_sent": udp.datagrams_sent,
+            "send_calls": udp.send_calls,
+            "send_failures": udp.send_failures,
+            "segmentation": float(udp.segmentation),
+        }
+        return m.Load(len(engine.rooms), time.process_time(), gauges)
+
+    hello = m.Hello(
+        worker=WorkerId(f"media-{os.getpid()}-{secrets.token_hex(4)}"),
+        kind="media",
+        token=settings.control_token or "",
+    )
+    connection = WorkerConnection(settings.control_socket, hello, handle, load)
+    driver = Driver(engine, udp, connection.notify, media.coalesce_ms / 1000)
+    driver.start()
+    try:
+        await connection.run()
+    finally:
+        driver.close()
