@@ -20,7 +20,7 @@ async def run(settings: Settings) -> None:
     media = settings.media
     udp = UdpSocket(media.host, media.port)
     addresses = media.advertised_addresses or local_addresses()
-    if media.host not in ("0.0.0.0", "::"):  # noqa: S104
+    if media.host not in ("0.0.0.0", "::"):
         addresses = media.advertised_addresses or [media.host]
     engine = Engine(
         EngineOptions(

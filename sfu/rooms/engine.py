@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from control import messages as m
-from control.ids import ParticipantId, PeerId, PipeId, PublicationId, RoomId
+from control.ids import PeerId, PipeId, PublicationId, RoomId
 from sfu.errors import MalformedPacketError, NegotiationError
 from sfu.machines.certificate import Certificate
 from sfu.machines.ice_lite import ufrag_of

@@ -4,7 +4,7 @@ This file cuts through the layers of the house on purpose: rewriting, sealing an
 call per packet and subscriber counts. `parvis bench forwarding` measures it (docs/benchmarks.md). What makes it cheap:
 
 * one buffer for all; header and body are sealed in place, nothing is copied twice;
-* everything that is the same for all subscribers (sizes, slices of the buffer, segmentation) is worked out once a group;
+* what is the same for all subscribers (sizes, slices of the buffer, segmentation) is worked out once a group;
 * packets of equal size (libwebrtc splits frames evenly) leave by one `sendmsg` with UDP segmentation (GSO).
 """
 

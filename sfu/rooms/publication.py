@@ -62,14 +62,28 @@ class Publication:
     """A microphone, camera or screen of one participant."""
 
     __slots__ = (
-        "channels", "clock_rate", "codec", "fmtp", "id", "is_keyframe", "kind", "layers", "level_dbov", "level_at",
-        "mid", "participant", "paused", "source", "started", "subscriptions",
+        "channels",
+        "clock_rate",
+        "codec",
+        "fmtp",
+        "id",
+        "is_keyframe",
+        "kind",
+        "layers",
+        "level_at",
+        "level_dbov",
+        "mid",
+        "participant",
+        "paused",
+        "source",
+        "started",
+        "subscriptions",
     )  # fmt: skip
 
     def __init__(
         self,
         *,
-        id: PublicationId,  # noqa: A002
+        id: PublicationId,
         participant: ParticipantId,
         source: TrackSource,
         kind: TrackKind,

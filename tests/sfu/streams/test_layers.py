@@ -1,0 +1,34 @@
+"""Which layer a subscriber gets."""
+
+from sfu.streams.layers import LossLadder, choose
+
+LIVE = [("f", 10.0), ("h", 10.0), ("q", 10.0)]
+
+
+def test_the_best_living_layer_is_chosen_unless_another_is_wished() -> None:
+    assert choose(LIVE, None, 0, 10.1) == 0
+    assert choose(LIVE, "h", 0, 10.1) == 1
+    assert choose([("f", 0.0), ("h", 10.0), ("q", 10.0)], None, 0, 10.1) == 1
+    assert choose([("f", 0.0), ("h", 0.0), ("q", 10.0)], "h", 0, 10.1) == 2
+    assert choose([("f", 0.0)], None, 0, 10.1) is None
+
+
+def test_loss_takes_layers_away_one_by_one_down_to_none() -> None:
+    ladder = LossLadder()
+    now = 0.0
+    chosen = []
+    for _ in range(8):
+        now += 2.0
+        ladder.reported(0.3, now, len(LIVE))
+        chosen.append(choose([(rid, now) for rid, _ in LIVE], None, ladder.step, now))
+    assert chosen[:3] == [1, 2, None]
+    assert chosen[-1] is None
+
+
+def test_a_clean_line_gives_layers_back_slowly() -> None:
+    ladder = LossLadder()
+    ladder.reported(0.3, 1.0, 3)
+    assert ladder.step == 1
+    changes = [now for now in range(2, 200) if ladder.reported(0.0, float(now), 3)]
+    assert len(changes) == 1
+    assert changes[0] > 12
