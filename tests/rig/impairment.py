@@ -81,7 +81,7 @@ class Impairment:
     def __init__(self, profile: Profile, seed: int) -> None:
         self.profile = profile
         self.tally = Tally()
-        self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose
+        self._random = random.Random(seed)
         self._bad = False
         self._last_due = float("-inf")
 

@@ -1,5 +1,7 @@
 """The pure core of the impairment relay: repeatable, and as bad as asked for."""
 
+import itertools
+
 import pytest
 
 from tests.rig.impairment import Bursts, Impairment, Profile, ProfileError
@@ -63,7 +65,7 @@ def test_jitter_keeps_order_and_stays_in_its_range() -> None:
 
 def test_reordered_packets_are_overtaken() -> None:
     arrivals = [due for (due,) in fate(Profile(reorder=0.1, reorder_ms=12), 2)]
-    overtaken = sum(later < sooner for sooner, later in zip(arrivals, arrivals[1:], strict=False))
+    overtaken = sum(later < sooner for sooner, later in itertools.pairwise(arrivals))
     assert 100 < overtaken < 300
 
 
