@@ -72,9 +72,7 @@ def has_integrity(data: bytes, message: StunMessage, password: bytes) -> bool:
 
 def serialize(message_type: int, transaction_id: bytes, attributes: list[tuple[int, bytes]], password: bytes) -> bytes:
     """Return a message with MESSAGE-INTEGRITY and FINGERPRINT."""
-    body = b"".join(
-        _ATTRIBUTE.pack(kind, len(value)) + value + bytes(-len(value) % 4) for kind, value in attributes
-    )
+    body = b"".join(_ATTRIBUTE.pack(kind, len(value)) + value + bytes(-len(value) % 4) for kind, value in attributes)
     head = _HEADER.pack(message_type, len(body) + 24, MAGIC_COOKIE, transaction_id)
     body += _ATTRIBUTE.pack(MESSAGE_INTEGRITY, 20) + hmac.digest(password, head + body, sha1)
     head = _HEADER.pack(message_type, len(body) + 8, MAGIC_COOKIE, transaction_id)
