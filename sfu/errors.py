@@ -1,9 +1,9 @@
 """What goes wrong in the media plane, by whose fault.
 
-    SfuError
-    ├── MalformedPacketError   the peer sent bytes that make no sense: drop, count, go on
-    ├── NegotiationError       the peer's session description cannot be agreed to; `code` is stable
-    └── UsageError             our own caller broke a rule
+SfuError
+├── MalformedPacketError   the peer sent bytes that make no sense: drop, count, go on
+├── NegotiationError       the peer's session description cannot be agreed to; `code` is stable
+└── UsageError             our own caller broke a rule
 """
 
 

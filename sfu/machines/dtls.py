@@ -15,6 +15,7 @@ from sfu.errors import MalformedPacketError, SfuError
 from sfu.machines.certificate import Certificate
 from sfu.machines.srtp import PROFILES, SrtpKeys, keys_from_exporter
 
+DTLS_1_2 = 0xFEFD
 MAX_DATAGRAM = 1200
 RECORD_HEADER = 13
 CIPHERS = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
@@ -41,7 +42,7 @@ class DtlsEndpoint:
         profiles: tuple[bytes, ...] = tuple(profile.openssl_name for profile in PROFILES),
     ) -> None:
         context = SSL.Context(SSL.DTLS_METHOD)
-        context.set_min_proto_version(SSL.DTLS1_2_VERSION)
+        context.set_min_proto_version(DTLS_1_2)
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
         context.use_certificate(certificate.certificate)
         context.use_privatekey(certificate.key)
@@ -177,7 +178,10 @@ def _looks_like_dtls(datagram: bytes) -> bool:
     while position < len(datagram):
         if position + RECORD_HEADER > len(datagram):
             return False
-        if not 20 <= datagram[position] <= 23 or datagram[position + 1 : position + 3] not in (b"\xfe\xfd", b"\xfe\xff"):
+        if not 20 <= datagram[position] <= 23 or datagram[position + 1 : position + 3] not in (
+            b"\xfe\xfd",
+            b"\xfe\xff",
+        ):
             return False
         position += RECORD_HEADER + int.from_bytes(datagram[position + 11 : position + 13], "big")
     return position == len(datagram) and position > 0

@@ -198,7 +198,8 @@ class SrtpReceiver:
     ) -> tuple[int, bytes]:
         """Authenticate and decrypt one SRTP packet; return (48-bit packet index, payload with any padding).
 
-        `length` is that of `data`, `header_length` counts CSRCs and extensions. Raises AuthenticationError, ReplayError.
+        `length` is that of `data`, `header_length` counts CSRCs and extensions.
+        Raises AuthenticationError, ReplayError.
         """
         window = self._windows.get(ssrc)
         if window is None:

@@ -14,7 +14,15 @@ from control.ids import PeerId, PipeId, PublicationId, RoomId
 from sfu.errors import MalformedPacketError, NegotiationError
 from sfu.machines.certificate import Certificate
 from sfu.machines.ice_lite import ufrag_of
-from sfu.machines.negotiation import LocalTransport, SubscriberSession, answer_publisher, answer_viewer
+from sfu.machines.negotiation import (
+    LocalTransport,
+    SendTrack,
+    SubscriberSession,
+    ViewerSection,
+    answer_publisher,
+    answer_viewer,
+    viewer_sections,
+)
 from sfu.peer.peer import Closed, Connected, Moved, Peer
 from sfu.rooms.forward import Forwarder, Outlet
 from sfu.rooms.pipe import Pipe
@@ -424,19 +432,25 @@ class Engine:
     def _watch(self, command: m.WatchPublication, now: float) -> m.Result:
         room = self._room(command.room)
         publications = [room.publications[name] for name in command.publications if name in room.publications]
+        remote, sections = viewer_sections(command.sdp)
         peer = self._new_peer(command.peer, now)
         subscriber = SubscriberPeer(command.room, command.participant, peer, None, self._random_ssrc)
-        try:
-            answer = answer_viewer(command.sdp, local=self._local(peer), publications=publications, add=subscriber.add)
-        except (NegotiationError, MalformedPacketError):
-            subscriber.close()
-            self._remove_peer(peer.id)
-            raise
+
+        def choose(section: ViewerSection) -> SendTrack | None:
+            for publication in publications:
+                numbers = section.payload_types.get(publication.codec)
+                if numbers is not None and publication.kind == section.kind:
+                    publications.remove(publication)
+                    subscriber.add(publication, *numbers)
+                    return subscriber.send_track(section.mid, publication.id)
+            return None
+
+        answer = answer_viewer(self._local(peer), sections, choose)
         self._subscribers[command.peer] = subscriber
-        peer.set_remote(answer.remote.ufrag, answer.remote.fingerprints)
+        peer.set_remote(remote.ufrag, remote.fingerprints)
         for subscription in subscriber.subscriptions.values():
             subscription.active = True
-        return m.SessionDescription(answer.answer_sdp)
+        return m.SessionDescription(answer)
 
     def _select_layer(self, command: m.SelectLayer, now: float) -> None:
         subscriber = self._subscriber(command.peer)

@@ -202,10 +202,14 @@ class SubscriberPeer:
                     subscription.rtx = sender.stream(subscription.rtx_ssrc)
 
     def _send_track(self, position: int, name: PublicationId) -> SendTrack:
+        return self.send_track(str(position), name)
+
+    def send_track(self, mid: str, name: PublicationId) -> SendTrack:
+        """Describe a subscription for the section `mid`."""
         subscription = self.subscriptions[name]
         publication = subscription.publication
         return SendTrack(
-            mid=str(position),
+            mid=mid,
             kind=publication.kind,
             codec=publication.codec,
             payload_type=subscription.payload_type,
@@ -218,7 +222,6 @@ class SubscriberPeer:
             cname=publication.participant,
             stream_id=publication.participant,
             track_id=publication.id,
-            extensions={},
         )
 
     # --- RTCP -----------------------------------------------------------------------------------------------------
