@@ -18,6 +18,7 @@ from sfu.machines.srtp import PROFILES, SrtpKeys, keys_from_exporter
 DTLS_1_2 = 0xFEFD
 MAX_DATAGRAM = 1200
 RECORD_HEADER = 13
+OUR_PROFILES = tuple(profile.openssl_name for profile in PROFILES)
 CIPHERS = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
 _HASHES: dict[str, type[hashes.HashAlgorithm]] = {
     "sha-256": hashes.SHA256,
@@ -39,7 +40,7 @@ class DtlsEndpoint:
         *,
         role: Literal["server", "client"] = "server",
         remote_fingerprints: list[tuple[str, str]],
-        profiles: tuple[bytes, ...] = tuple(profile.openssl_name for profile in PROFILES),
+        profiles: tuple[bytes, ...] = OUR_PROFILES,
     ) -> None:
         context = SSL.Context(SSL.DTLS_METHOD)
         context.set_min_proto_version(DTLS_1_2)

@@ -123,7 +123,11 @@ def answer_publisher(offer: str, *, local: LocalTransport, allowed: dict[str, Tr
     for section in description.sections:
         source = allowed.get(section.mid)
         track = None
-        if source is not None and section.kind == SOURCE_KINDS[source] and section.direction in ("sendrecv", "sendonly"):
+        if (
+            source is not None
+            and section.kind == SOURCE_KINDS[source]
+            and section.direction in ("sendrecv", "sendonly")
+        ):
             track = _agree(section, source)
         if track is None:
             answers.append(_rejected(section))
@@ -212,7 +216,11 @@ def _checked(text: str, setups: tuple[str, ...]) -> Description:
     if not sections or len(sections) > MAX_SECTIONS:
         raise NegotiationError("sdp_invalid", f"there must be 1 to {MAX_SECTIONS} media sections")
     mids = [section.mid for section in sections]
-    if "" in mids or len(set(mids)) != len(mids) or any(len(m) > 16 or not m.isascii() or not m.isalnum() for m in mids):
+    if (
+        "" in mids
+        or len(set(mids)) != len(mids)
+        or any(len(m) > 16 or not m.isascii() or not m.isalnum() for m in mids)
+    ):
         raise NegotiationError("sdp_invalid", "every media section needs a mid of its own")
     first = sections[0]
     if any(mid not in description.bundle for mid in mids if _section(sections, mid).port) or not description.bundle:
@@ -327,7 +335,9 @@ def _accepted(section: MediaSection, track: AgreedTrack) -> list[str]:
     numbers = [codec.payload_type] + ([codec.rtx_payload_type] if codec.rtx_payload_type is not None else [])
     lines = [f"m={track.kind} 9 UDP/TLS/RTP/SAVPF {' '.join(map(str, numbers))}", f"a=mid:{track.mid}", "a=recvonly"]
     lines += [f"a=extmap:{identifier} {uri}" for uri, identifier in track.extensions.items()]
-    lines.append(f"a=rtpmap:{codec.payload_type} {CODEC_NAMES[codec.name]}/{codec.clock_rate}{_channels(codec.channels)}")
+    lines.append(
+        f"a=rtpmap:{codec.payload_type} {CODEC_NAMES[codec.name]}/{codec.clock_rate}{_channels(codec.channels)}"
+    )
     fmtp = OPUS_FMTP if codec.name == "opus" else codec.fmtp
     if fmtp:
         lines.append(f"a=fmtp:{codec.payload_type} {fmtp}")

@@ -8,6 +8,7 @@ from control.ids import ParticipantId, PublicationId, RoomId
 from sfu.machines.negotiation import SendTrack, SubscriberSession
 from sfu.machines.payload_types import PAYLOAD_TYPES, RTX_PAYLOAD_TYPES
 from sfu.peer.peer import Peer
+from sfu.rooms.publication import Layer
 from sfu.rooms.subscription import Subscription
 from sfu.units import ntp_from_unix, ntp_middle
 from sfu.wire import rtcp
@@ -57,7 +58,7 @@ def retransmit(
         if origin is None:
             continue
         seam, index = origin
-        packet = seam.source.store.get(index)
+        packet = seam.source.store.get(index) if isinstance(seam.source, Layer) else None
         if packet is None:
             continue
         recent[outgoing] = now

@@ -178,7 +178,8 @@ def _parse_one(count: int, packet_type: int, body: bytes) -> Packet | None:
     if packet_type == SENDER_REPORT:
         if len(body) < _SENDER.size:
             raise MalformedPacketError("truncated sender report")
-        return SenderReport(*_SENDER.unpack_from(body), _blocks(body, _SENDER.size, count))
+        ssrc, ntp_time, timestamp, packets, octets = _SENDER.unpack_from(body)
+        return SenderReport(ssrc, ntp_time, timestamp, packets, octets, _blocks(body, _SENDER.size, count))
     if packet_type == RECEIVER_REPORT:
         if len(body) < 4:
             raise MalformedPacketError("truncated receiver report")
