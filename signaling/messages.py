@@ -234,7 +234,7 @@ class Welcome(Struct, tag="welcome", frozen=True):
 
 
 class Resumed(Struct, tag="resumed", frozen=True):
-    """The session goes on; what was missed follows."""
+    """The session goes on; `n` is the `last` of the client, what was missed since follows."""
 
     n: int
 

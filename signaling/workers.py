@@ -51,7 +51,7 @@ class Worker:
         try:
             async with asyncio.timeout(timeout_s):
                 await self._socket.send_bytes(m.encode(m.Request(number, command)))
-                result = await reply
+                result: m.Result = await reply
         except TimeoutError as error:
             raise WorkerError("worker_timeout", f"{self.id} did not answer in {timeout_s} s") from error
         except ConnectionError as error:
@@ -82,9 +82,9 @@ class WorkerHub:
     def __init__(self, token: str) -> None:
         self._token = token.encode()
         self.workers: dict[str, Worker] = {}
-        self.on_connected: Callable[[Worker], None] = lambda worker: None
-        self.on_lost: Callable[[Worker], None] = lambda worker: None
-        self.on_notice: Callable[[Worker, m.Notice], None] = lambda worker, notice: None
+        self.on_connected: Callable[[Worker], None] = lambda _worker: None
+        self.on_lost: Callable[[Worker], None] = lambda _worker: None
+        self.on_notice: Callable[[Worker, m.Notice], None] = lambda _worker, _notice: None
 
     def choose(self, kind: m.WorkerKind) -> Worker | None:
         """Return the least loaded worker of a kind, or None."""

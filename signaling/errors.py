@@ -1,0 +1,40 @@
+"""What a client is told when something is wrong: stable codes and sentences in its language (docs/protocol.md)."""
+
+from typing import Final
+
+TEXTS: Final[dict[str, tuple[str, str]]] = {
+    "malformed": ("Le message reçu n'a pas de sens.", "The message received makes no sense."),
+    "too_fast": ("Trop de messages à la fois.", "Too many messages at once."),
+    "not_joined": ("Il faut d'abord entrer dans la visite.", "Enter the visit first."),
+    "not_allowed": ("Votre rôle ne le permet pas.", "Your role does not allow this."),
+    "not_found": ("Cela n'existe pas ou plus.", "This does not exist, or no longer does."),
+    "link_invalid": ("Ce lien n'est pas valide.", "This link is not valid."),
+    "link_expired": ("Ce lien a expiré. Demandez-en un nouveau.", "This link has expired. Ask for a new one."),
+    "link_not_yet": ("Ce lien n'est pas encore valide.", "This link is not valid yet."),
+    "room_full": ("La visite est complète.", "The visit is full."),
+    "visit_ended": ("La visite est terminée.", "The visit is over."),
+    "version": ("Rechargez la page : elle a été mise à jour.", "Reload the page: it has been updated."),
+    "resume_failed": ("La connexion n'a pas pu être reprise.", "The connection could not be resumed."),
+    "media_unavailable": (
+        "Le serveur vidéo redémarre. Un instant.",
+        "The video server is restarting. One moment.",
+    ),
+    "sdp_invalid": ("Le navigateur a envoyé une description invalide.", "The browser sent an invalid description."),
+    "recorder_unavailable": ("L'enregistreur n'est pas disponible.", "The recorder is not available."),
+    "internal": ("Une erreur est survenue.", "Something went wrong."),
+}
+
+
+class ClientError(Exception):
+    """A request of a client that is refused. `code` is a key of TEXTS."""
+
+    def __init__(self, code: str, *, fatal: bool = False) -> None:
+        super().__init__(code)
+        self.code = code if code in TEXTS else "internal"
+        self.fatal = fatal
+
+
+def text_of(code: str, language: str) -> str:
+    """Return the sentence for a code, in French unless English is asked for."""
+    french, english = TEXTS[code]
+    return english if language == "en" else french
