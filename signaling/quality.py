@@ -7,7 +7,7 @@ STEPS = ((1.0, 150.0, 4), (3.0, 300.0, 3), (10.0, 600.0, 2))
 
 
 def score(report: PeerQuality, before: int | None) -> int:
-    """Return 4 (excellent) to 1 (poor). One good report raises a score by at most one step, so that it does not flap."""
+    """Return 4 (excellent) to 1 (poor). A good report raises a score by one step at most, so that it does not flap."""
     loss = max(report.loss_up_percent, report.loss_down_percent)
     rtt = report.rtt_ms or 0.0
     now = next((value for most_loss, most_rtt, value in STEPS if loss <= most_loss and rtt <= most_rtt), 1)

@@ -128,8 +128,8 @@ class Room:
 
     async def publish(self, session: Session, message: s.Publish) -> None:
         """Take an offer to publish; raises ClientError."""
-        for track in message.tracks:
-            if SOURCE_RIGHTS[track.source] not in session.rights:
+        for wish in message.tracks:
+            if SOURCE_RIGHTS[wish.source] not in session.rights:
                 raise ClientError("not_allowed")
         if len({track.mid for track in message.tracks}) < len(message.tracks):
             raise ClientError("malformed")
@@ -145,10 +145,8 @@ class Room:
         if peer is None:
             raise ClientError("not_found")
         tracks = [
-            m.TrackOffer(
-                t.mid, PublicationId(f"{session.participant}-{t.source}-{session.generation}-{t.mid}"), t.source
-            )
-            for t in message.tracks
+            m.TrackOffer(wish.mid, PublicationId(f"{peer}-{wish.source}-{wish.mid}"), wish.source)
+            for wish in message.tracks
         ]
         result = await self._ask(m.Publish(self.id, session.participant, peer, message.sdp, tracks))
         assert isinstance(result, m.SessionDescription)

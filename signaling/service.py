@@ -111,8 +111,9 @@ class Signaling:
                 room, session = entered
                 await self._listen(socket, room, session)
         finally:
-            if room is not None and session is not None and session.detach(outgoing, time.monotonic()):
-                if session.id in room.sessions:
+            if room is not None and session is not None:
+                detached = session.detach(outgoing, time.monotonic())
+                if detached and session.id in room.sessions:
                     room.changed(session)
             try:
                 outgoing.put_nowait(None)
