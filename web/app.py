@@ -112,13 +112,17 @@ def page(request: web.Request, template: str, status: int = 200, **values: objec
     """Render a template in the reader's language."""
     reader = reading_language(request)
     catalogue = request.app[CATALOGUE]
-    text = request.app[PAGES].get_template(template).render(
-        t=lambda key: catalogue.text(reader, key),
-        language=reader,
-        other_language="en" if reader == "fr" else "fr",
-        path=request.path,
-        nonce=request[NONCE],
-        **values,
+    text = (
+        request.app[PAGES]
+        .get_template(template)
+        .render(
+            t=lambda key: catalogue.text(reader, key),
+            language=reader,
+            other_language="en" if reader == "fr" else "fr",
+            path=request.path,
+            nonce=request[NONCE],
+            **values,
+        )
     )
     return web.Response(text=text, content_type="text/html", status=status)
 

@@ -1,0 +1,58 @@
+"""The worker processes of `parvis serve`: started, started again when they die, ended with their parent."""
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import sys
+import time
+
+logger = logging.getLogger(__name__)
+
+FIRST_BACKOFF_S = 0.3
+LAST_BACKOFF_S = 10.0
+HEALTHY_S = 10.0
+TERM_S = 5.0
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def _die_with_parent() -> None:
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+async def keep_running(command: str, environment: dict[str, str]) -> None:
+    """Run `parvis COMMAND` as a child until cancelled, with growing pauses when it keeps dying."""
+    backoff = FIRST_BACKOFF_S
+    while True:
+        started = time.monotonic()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "parvis",
+            command,
+            env=os.environ | environment,
+            preexec_fn=_die_with_parent,
+        )
+        try:
+            code = await process.wait()
+        except asyncio.CancelledError:
+            await _end(process)
+            raise
+        if time.monotonic() - started > HEALTHY_S:
+            backoff = FIRST_BACKOFF_S
+        logger.warning("parvis %s ended with %s; starting it again in %.1f s", command, code, backoff)
+        await asyncio.sleep(backoff)
+        backoff = min(LAST_BACKOFF_S, backoff * 2)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), TERM_S)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

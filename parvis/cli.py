@@ -1,0 +1,44 @@
+"""The `parvis` command."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from configs.settings import SettingsError, load
+from parvis.errors import StartError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return the exit status (2 for what the operator can mend)."""
+    parser = argparse.ArgumentParser(prog="parvis", description="Self-hosted video visits and hearings.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (("serve", "run the whole of Parvis"), ("media", "run a media worker")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--config", type=Path, help="settings file (TOML)")
+    options = parser.parse_args(arguments)
+    try:
+        settings = load(options.config)
+        logging.basicConfig(
+            level=settings.log_level.upper(),
+            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+            stream=sys.stderr,
+        )
+        if options.command == "media":
+            from sfu.service import run
+
+            asyncio.run(run(settings))
+        else:
+            from parvis.serve import serve
+
+            asyncio.run(serve(settings))
+    except SettingsError as error:
+        print(f"parvis: {StartError('settings', reason=error)}", file=sys.stderr)
+        return 2
+    except StartError as error:
+        print(f"parvis: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0

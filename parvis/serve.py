@@ -1,0 +1,63 @@
+"""`parvis serve`: the control plane and, as child processes, one worker of each kind."""
+
+import asyncio
+import signal
+
+from aiohttp import web
+
+from accounts.links import LinkSigner
+from configs.settings import Settings
+from parvis.children import keep_running
+from parvis.errors import StartError
+from parvis.secrets import Secrets
+from signaling.service import Signaling
+from signaling.workers import WorkerHub
+from web.app import create_app
+
+WORKERS = ("media",)
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM. Raises StartError for what the operator can mend."""
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        secrets = Secrets.load(settings.data)
+    except OSError as error:
+        raise StartError("data_folder", path=str(settings.data), reason=error.strerror or "") from error
+    token = settings.control_token or secrets.control_token
+    hub = WorkerHub(token)
+    links = LinkSigner(secrets.links)
+    signaling = Signaling(hub=hub, links=links, settings=settings)
+    control = web.Application()
+    control.add_routes([web.get("/control", hub.handle)])
+    runners = [web.AppRunner(control), web.AppRunner(_pages(settings, signaling, links, secrets))]
+    for runner in runners:
+        await runner.setup()
+    settings.control_socket.unlink(missing_ok=True)
+    await web.UnixSite(runners[0], str(settings.control_socket)).start()
+    settings.control_socket.chmod(0o600)
+    site = web.TCPSite(runners[1], settings.web.host, settings.web.port)
+    try:
+        await site.start()
+    except OSError as error:
+        raise StartError("port_in_use", port=settings.web.port, option="web.port") from error
+    port = runners[1].addresses[0][1]
+    environment = {"PARVIS_CONTROL_TOKEN": token, "PARVIS_DATA": str(settings.data)}
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(signaling.run(), name="signaling")]
+            running += [tasks.create_task(keep_running(name, environment), name=name) for name in WORKERS]
+            print(f"Parvis: http://localhost:{port}/new/{secrets.admin_key}", flush=True)
+            await stop.wait()
+            for task in running:
+                task.cancel()
+    finally:
+        for runner in reversed(runners):
+            await runner.cleanup()
+
+
+def _pages(settings: Settings, signaling: Signaling, links: LinkSigner, secrets: Secrets) -> web.Application:
+    return create_app(settings=settings, signaling=signaling, links=links, admin_key=secrets.admin_key)
