@@ -30,7 +30,9 @@ async def serve(settings: Settings) -> None:
     signaling = Signaling(hub=hub, links=links, settings=settings)
     control = web.Application()
     control.add_routes([web.get("/control", hub.handle)])
-    runners = [web.AppRunner(control), web.AppRunner(_pages(settings, signaling, links, secrets))]
+    pages = create_app(settings=settings, signaling=signaling, links=links, admin_key=secrets.admin_key)
+    # No access log: addresses of people and the secrets in paths are nobody's reading.
+    runners = [web.AppRunner(control, access_log=None), web.AppRunner(pages, access_log=None)]
     for runner in runners:
         await runner.setup()
     settings.control_socket.unlink(missing_ok=True)
@@ -57,7 +59,3 @@ async def serve(settings: Settings) -> None:
     finally:
         for runner in reversed(runners):
             await runner.cleanup()
-
-
-def _pages(settings: Settings, signaling: Signaling, links: LinkSigner, secrets: Secrets) -> web.Application:
-    return create_app(settings=settings, signaling=signaling, links=links, admin_key=secrets.admin_key)

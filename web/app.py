@@ -127,7 +127,7 @@ def page(request: web.Request, template: str, status: int = 200, **values: objec
     return web.Response(text=text, content_type="text/html", status=status)
 
 
-# --- middlewares ---------------------------------------------------------------------------------------------------------
+# --- middlewares -----------------------------------------------------------------------------------------------
 
 
 @web.middleware

@@ -25,6 +25,8 @@ export function check() {
   /** @type {AudioContext | null} */
   let context = null;
   let level = () => 0;
+  /** Whoever is quick enters with camera and microphone all the same. */
+  let opening = Promise.resolve();
 
   async function open() {
     stream.getTracks().forEach((track) => track.stop());
@@ -108,8 +110,10 @@ export function check() {
       "form",
       {
         class: "card check",
-        onsubmit: (/** @type {Event} */ event) => {
+        onsubmit: async (/** @type {Event} */ event) => {
           event.preventDefault();
+          enter.disabled = true;
+          await opening;
           clearInterval(meter);
           context?.close();
           localStorage.setItem(NAME_KEY, name.value.trim());
@@ -134,9 +138,9 @@ export function check() {
         element("div", { class: "actions" }, element("button", { type: "button", onclick: tone }, t("check_speaker")), enter),
       ),
     );
-    camera.onchange = microphone.onchange = open;
+    camera.onchange = microphone.onchange = () => (opening = open());
     root.replaceChildren(form);
-    open();
+    opening = open();
     name.focus();
   });
 }
