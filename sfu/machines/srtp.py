@@ -232,13 +232,13 @@ class SrtpReceiver:
 
     def unprotect_rtcp(self, data: bytes) -> bytes:
         """Authenticate and decrypt one SRTCP packet; return the compound RTCP packet. Unencrypted ones are refused."""
-        if len(data) < 8 + TAG_BYTES + 4:
-            raise SrtpError("shorter than an SRTCP packet")
         if self._session is not None:
             try:
                 return bytes(self._session.unprotect_rtcp(data))
             except pylibsrtp.Error as error:
                 raise AuthenticationError(str(error)) from error
+        if len(data) < 8 + TAG_BYTES + 4:
+            raise SrtpError("shorter than an SRTCP packet")
         trailer = data[-4:]
         index = int.from_bytes(trailer, "big")
         if not index & 0x80000000:

@@ -1,0 +1,81 @@
+"""People with real Chromiums: each one a browser of its own with a moving picture and a sound."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from playwright.async_api import Page, async_playwright
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+STATISTICS = """async () => {
+  const visit = window.parvis, all = {};
+  for (const [publication, track] of visit?.tracks ?? []) {
+    const known = visit.publications.get(publication);
+    for (const each of (await visit.media.subscriber.getStats(track)).values()) {
+      if (each.type === "transport") all.cipher = each.srtpCipher;
+      if (each.type !== "inbound-rtp") continue;
+      const name = visit.participants.get(known?.participant)?.name + " " + known?.source;
+      all[name] = each.kind === "video" ? each.framesDecoded : each.totalAudioEnergy;
+    }
+  }
+  return all;
+}"""
+
+
+class Person:
+    """One browser in a visit."""
+
+    def __init__(self, name: str, page: Page) -> None:
+        self.name = name
+        self.page = page
+        self.errors: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
+
+    async def enter(self, link: str) -> None:
+        """Open a link, pass the device check, be in the room."""
+        await self.page.goto(link)
+        await self.page.get_by_label("Votre nom").fill(self.name)
+        await self.page.get_by_role("button", name="Entrer dans la visite").click()
+        await self.page.wait_for_function("window.parvis?.me")
+
+    async def statistics(self) -> dict[str, Any]:
+        """Return frames decoded and sound energy received, by "name source", and the SRTP cipher."""
+        result: dict[str, Any] = await self.page.evaluate(STATISTICS)
+        return result
+
+    async def sees_and_hears(self, *others: str) -> None:
+        """Wait until the pictures of all others move and their sound is heard."""
+        before = await self.statistics()
+        for other in others:
+            for source in ("camera", "microphone"):
+                key = f"{other} {source}"
+                await self.page.wait_for_function(
+                    f"async ([key, least]) => ((await ({STATISTICS})())[key] ?? 0) > least",
+                    arg=[key, before.get(key, 0)],
+                    polling=250,
+                    timeout=60_000,
+                )
+
+
+@asynccontextmanager
+async def people(*names: str) -> AsyncIterator[list[Person]]:
+    """Open one browser for each name."""
+    async with AsyncExitStack() as stack:
+        playwright = await stack.enter_async_context(async_playwright())
+        found = []
+        for name in names:
+            browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+            stack.push_async_callback(browser.close)
+            context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="fr-CA")
+            found.append(Person(name, await context.new_page()))
+        yield found
