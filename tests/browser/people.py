@@ -1,5 +1,6 @@
 """People with real Chromiums: each one a browser of its own with a moving picture and a sound."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -46,7 +47,7 @@ class Person:
         await self.page.goto(link)
         await self.page.get_by_label("Votre nom").fill(self.name)
         await self.page.get_by_role("button", name="Entrer dans la visite").click()
-        await self.page.wait_for_function("window.parvis?.me")
+        await self.until("() => Boolean(window.parvis?.me)")
 
     async def statistics(self) -> dict[str, Any]:
         """Return frames decoded and sound energy received, by "name source", and the SRTP cipher."""
@@ -59,12 +60,14 @@ class Person:
         for other in others:
             for source in ("camera", "microphone"):
                 key = f"{other} {source}"
-                await self.page.wait_for_function(
-                    f"async ([key, least]) => ((await ({STATISTICS})())[key] ?? 0) > least",
-                    arg=[key, before.get(key, 0)],
-                    polling=250,
-                    timeout=60_000,
-                )
+                least = before.get(key, 0)
+                await self.until(f"async ([key, least]) => ((await ({STATISTICS})())[key] ?? 0) > least", [key, least])
+
+    async def until(self, question: str, argument: object = None, within_s: float = 60) -> None:
+        """Ask the page again and again; its security policy forbids the waiting that evaluates text inside it."""
+        async with asyncio.timeout(within_s):
+            while not await self.page.evaluate(question, argument):
+                await self.page.wait_for_timeout(200)
 
 
 @asynccontextmanager

@@ -29,7 +29,7 @@ async def test_three_people_see_and_hear_each_other_and_survive_the_media_worker
 
             os.kill(server.worker("media"), signal.SIGKILL)
             died = time.monotonic()
-            await luc.page.wait_for_function("window.parvis.tracks.size === 0")
+            await luc.until("() => window.parvis.tracks.size === 0")
             await luc.sees_and_hears(ANNE)
             print(f"back after {time.monotonic() - died:.1f} s")
             await anne.sees_and_hears(LUC, ZOE)
@@ -60,7 +60,7 @@ async def test_two_people_write_raise_a_hand_mute_share_and_leave(tmp_path: Path
             await anne.page.locator(".tile.screen").wait_for()
 
             await luc.page.get_by_role("button", name="Quitter").click()
-            await luc.page.get_by_text("Vous avez quitté la visite").wait_for()
+            await luc.page.get_by_role("heading", name="Vous avez quitté la visite").wait_for()
             await anne.page.locator(".label", has_text="Gagnon, Luc").wait_for(state="detached")
             assert (anne.errors, luc.errors) == ([], [])
 
@@ -71,9 +71,9 @@ async def test_a_link_that_was_altered_or_cut_lets_nobody_in(tmp_path: Path) -> 
             await anne.enter(server.link)
             link = await anne.page.evaluate("new URL(window.parvis.guestLink, location.href).href")
             await luc.page.goto(link.split("#")[0])
-            await luc.page.get_by_text("Ce lien est incomplet").wait_for()
+            await luc.page.get_by_role("heading", name="Ce lien est incomplet").wait_for()
             await luc.page.goto(link[:-6] + ("AAAAAA" if not link.endswith("AAAAAA") else "BBBBBB"))
             await luc.page.reload()
             await luc.page.get_by_label("Votre nom").fill(LUC)
             await luc.page.get_by_role("button", name="Entrer dans la visite").click()
-            await luc.page.get_by_text("Ce lien n'est pas valide").wait_for()
+            await luc.page.get_by_role("heading", name="Ce lien n'est pas valide").wait_for()
