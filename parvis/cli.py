@@ -14,7 +14,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit status (2 for what the operator can mend)."""
     parser = argparse.ArgumentParser(prog="parvis", description="Self-hosted video visits and hearings.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, text in (("serve", "run the whole of Parvis"), ("media", "run a media worker")):
+    for name, text in (
+        ("serve", "run the whole of Parvis"),
+        ("media", "run a media worker"),
+        ("transcribe", "run a transcriber"),
+    ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--config", type=Path, help="settings file (TOML)")
     options = parser.parse_args(arguments)
@@ -29,6 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
             from sfu.service import run
 
             asyncio.run(run(settings))
+        elif options.command == "transcribe":
+            from transcription.worker import run as transcribe
+
+            asyncio.run(transcribe(settings))
         else:
             from parvis.serve import serve
 

@@ -14,8 +14,6 @@ from signaling.service import Signaling
 from signaling.workers import WorkerHub
 from web.app import create_app
 
-WORKERS = ("media",)
-
 
 async def serve(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM. Raises StartError for what the operator can mend."""
@@ -45,13 +43,14 @@ async def serve(settings: Settings) -> None:
         raise StartError("port_in_use", port=settings.web.port, option="web.port") from error
     port = runners[1].addresses[0][1]
     environment = {"PARVIS_CONTROL_TOKEN": token, "PARVIS_DATA": str(settings.data)}
+    workers = ("media", "transcribe") if settings.transcription.enabled else ("media",)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(signaling.run(), name="signaling")]
-            running += [tasks.create_task(keep_running(name, environment), name=name) for name in WORKERS]
+            running += [tasks.create_task(keep_running(name, environment), name=name) for name in workers]
             print(f"Parvis: http://localhost:{port}/new/{secrets.admin_key}", flush=True)
             await stop.wait()
             for task in running:

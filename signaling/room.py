@@ -13,6 +13,7 @@ from typing import Any
 from control import messages as m
 from control.ids import PeerId, PublicationId, RoomId
 from signaling import messages as s
+from signaling.captions import CaptionJobs
 from signaling.errors import ClientError
 from signaling.quality import score
 from signaling.roles import SOURCE_RIGHTS
@@ -45,6 +46,7 @@ class Room:
         self._captions: deque[s.CaptionLine] = deque(maxlen=CAPTIONS_KEPT)
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
+        self.captions = CaptionJobs(self, hub)
 
     # --- people ---------------------------------------------------------------------------------------------------
 
@@ -207,23 +209,32 @@ class Room:
                 if notice.publication in self.publications:
                     self._change_publication(notice.publication, live=True, layers=notice.layers)
                     self.spawn(self._subscribe_all([notice.publication]))
+                    if self.publications[notice.publication].source == "microphone":
+                        self.captions.start(notice)
             case m.PublicationEnded():
                 self._remove_publication(notice.publication)
             case m.PeerClosed():
                 self._peer_closed(notice.peer)
             case m.PeerQuality():
                 self._quality(notice)
+            case m.Caption():
+                self._caption(notice)
+            case m.CaptionsUnavailable():
+                self.set_captions(available=False, problem=notice.code)
             case m.Speaking():
                 self.broadcast(s.Speakers, publications=list(notice.publications))
             case _:
                 pass
 
     def worker_lost(self, worker: Worker) -> None:
-        """React to the loss of a media worker: everybody is to publish anew."""
+        """React to the loss of a worker; without the media worker everybody is to publish anew."""
+        self.captions.worker_lost(worker)
         if worker is not self._worker:
             return
         self._worker = None
         self._ready.clear()
+        for name in self.publications:
+            self.captions.stop(PublicationId(name))
         self.publications.clear()
         for session in self.sessions.values():
             session.publisher = session.subscriber = None
@@ -233,6 +244,14 @@ class Room:
     def worker_connected(self) -> None:
         """A worker came: whoever waits for one looks again."""
         self._ready.set()
+        self.captions.resume()
+
+    async def request_close(self) -> None:
+        """End the room on the media worker and everything under way here."""
+        for name in list(self.publications):
+            self.captions.stop(PublicationId(name))
+        await self._request(m.CloseRoom(self.id))
+        self.close()
 
     def close(self) -> None:
         """Cancel what is under way."""
@@ -282,6 +301,41 @@ class Room:
                 error.code, error.code
             )
             raise ClientError("sdp_invalid" if code.startswith("sdp_") else code) from error
+
+    async def request(self, command: m.Command) -> None:
+        """Ask the media worker for something that must be done; raises WorkerError, ClientError."""
+        await (await self._media()).request(command)
+
+    def set_captions(self, *, available: bool, problem: str | None = None) -> None:
+        """Tell everybody whether captions come."""
+        state = s.CaptionsInfo(available, problem)
+        if state != self.captions_state:
+            self.captions_state = state
+            self.broadcast(s.CaptionsChanged, captions=state)
+
+    def name_of(self, participant: str) -> str | None:
+        """Return the name of a participant who is here."""
+        return next((each.name for each in self.sessions.values() if each.participant == participant), None)
+
+    def _caption(self, caption: m.Caption) -> None:
+        line = s.CaptionLine(
+            caption.segment,
+            caption.revision,
+            caption.final,
+            caption.participant,
+            caption.publication,
+            caption.speaker,
+            caption.text,
+            caption.stable_chars,
+            round(caption.start_at_s - self.started_at_s, 3),
+            round(caption.end_at_s - self.started_at_s, 3),
+            caption.language,
+        )
+        if line.final and line.text:
+            self._captions.append(line)
+        for session in self.sessions.values():
+            if "see_captions" in session.rights:
+                session.send(s.CaptionAdded, caption=line)
 
     async def _request(self, command: m.Command) -> None:
         """Tell the worker something that needs no answer; a lost worker needs not be told."""
@@ -334,6 +388,7 @@ class Room:
 
     def _remove_publication(self, name: str) -> None:
         if self.publications.pop(name, None) is not None:
+            self.captions.stop(PublicationId(name))
             self.broadcast(s.PublicationRemoved, publication=name)
 
     def _change_publication(

@@ -57,7 +57,7 @@ class Signaling:
                 for name, room in list(self.rooms.items()):
                     room.expire(now)
                     if not room.sessions:
-                        room.close()
+                        await room.request_close()
                         del self.rooms[name]
         finally:
             for room in self.rooms.values():
@@ -68,7 +68,7 @@ class Signaling:
     def _noticed(self, worker: Worker, notice: m.Notice) -> None:
         del worker
         for room in self.rooms.values():
-            if not isinstance(notice, m.Speaking) or notice.room == room.id:
+            if not isinstance(notice, m.Speaking | m.Caption) or notice.room == room.id:
                 room.noticed(notice)
 
     def _worker_lost(self, worker: Worker) -> None:

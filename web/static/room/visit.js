@@ -1,4 +1,5 @@
 // The visit itself: faces, controls, messages, people.
+import { Captions } from "./captions.js";
 import { element } from "./dom.js";
 import { Media } from "./media.js";
 import { announce, t } from "./text.js";
@@ -18,6 +19,7 @@ export class Visit {
     this.me = "";
     this.guestLink = "";
     this.started = false;
+    this.captions = new Captions();
     this.stream = stream;
     this.build();
     this.media.addEventListener("track", (event) => {
@@ -60,13 +62,15 @@ export class Visit {
     this.chatPanel = this.panel("chat", this.log, send);
     this.list = element("ul", {});
     this.peoplePanel = this.panel("people", this.list);
+    this.captionsPanel = this.panel("captions", element("p", { class: "notice" }, t("captions_notice")), this.captions.log);
+    this.captionsButton = button("captions", () => this.show(this.captionsPanel, this.captionsButton));
     const controls = element(
       "div",
       { class: "controls", role: "toolbar", "aria-label": t("room_title") },
-      this.linkButton, this.peopleButton, this.chatButton, this.handButton, this.shareButton, this.cameraButton, this.muteButton, leave,
+      this.linkButton, this.peopleButton, this.chatButton, this.captionsButton, this.handButton, this.shareButton, this.cameraButton, this.muteButton, leave,
     );
     const root = /** @type {HTMLElement} */ (document.getElementById("room"));
-    root.replaceChildren(element("div", { class: "visit" }, element("div", { class: "stage" }, this.banner, this.grid), this.peoplePanel, this.chatPanel), controls);
+    root.replaceChildren(element("div", { class: "visit" }, element("div", { class: "stage" }, this.banner, this.grid, this.captions.overlay), this.peoplePanel, this.chatPanel, this.captionsPanel), controls);
     document.addEventListener("keydown", (event) => {
       if (!event.ctrlKey || event.altKey || event.metaKey) return;
       if (event.key === "d") this.toggleMicrophone();
@@ -86,7 +90,7 @@ export class Visit {
   /** @param {HTMLElement} panel @param {HTMLElement} opener */
   show(panel, opener) {
     const open = panel.hidden;
-    this.chatPanel.hidden = this.peoplePanel.hidden = true;
+    this.chatPanel.hidden = this.peoplePanel.hidden = this.captionsPanel.hidden = true;
     panel.hidden = !open;
     if (open) /** @type {HTMLElement | null} */ (panel.querySelector("input, button"))?.focus();
     else opener.focus();
@@ -110,6 +114,7 @@ export class Visit {
         this.publications = new Map(message.publications.map((/** @type {any} */ each) => [each.id, each]));
         this.log.replaceChildren();
         message.chat.forEach((/** @type {any} */ line) => this.addLine(line));
+        message.captions.forEach((/** @type {any} */ caption) => this.captions.add(caption));
         this.start();
         break;
       case "participant_joined":
@@ -138,6 +143,12 @@ export class Visit {
       case "chat_added":
         this.addLine(message.line);
         break;
+      case "caption_added":
+        this.captions.add(message.caption);
+        return;
+      case "captions_changed":
+        if (message.captions.problem) announce(t("captions_unavailable"));
+        return;
       case "speakers":
         this.speakers = message.publications;
         break;

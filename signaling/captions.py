@@ -1,0 +1,78 @@
+"""Which microphones of a room are captioned, by which transcriber."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from control import messages as m
+from control.ids import ParticipantId, PipeId, PublicationId
+from signaling.workers import Worker, WorkerHub
+
+if TYPE_CHECKING:
+    from signaling.room import Room
+
+OPUS = 111
+
+
+class CaptionJobs:
+    """One caption job for each live microphone, while there is a transcriber."""
+
+    def __init__(self, room: Room, hub: WorkerHub) -> None:
+        self._room = room
+        self._hub = hub
+        self._wanted: dict[PublicationId, m.PublicationStarted] = {}
+        self._running: dict[PublicationId, tuple[Worker, PipeId]] = {}
+
+    def start(self, notice: m.PublicationStarted) -> None:
+        """Caption a microphone whose packets have begun to arrive."""
+        self._wanted[notice.publication] = notice
+        self._room.spawn(self._start(notice))
+
+    def stop(self, publication: PublicationId) -> None:
+        """End the captions of a publication that is gone."""
+        self._wanted.pop(publication, None)
+        running = self._running.pop(publication, None)
+        if running is not None and not running[0].lost:
+            self._room.spawn(_request(running[0], m.StopCaptions(publication)))
+
+    def worker_lost(self, worker: Worker) -> None:
+        """Note that a transcriber is gone; its microphones wait for another one."""
+        lost = [name for name, (owner, _) in self._running.items() if owner is worker]
+        for name in lost:
+            del self._running[name]
+        if lost:
+            self._room.set_captions(available=False)
+            self.resume()
+
+    def resume(self) -> None:
+        """Start what waits for a transcriber."""
+        for name, notice in self._wanted.items():
+            if name not in self._running:
+                self._room.spawn(self._start(notice))
+
+    async def _start(self, notice: m.PublicationStarted) -> None:
+        worker = self._hub.choose("transcriber")
+        info = self._room.publications.get(notice.publication)
+        if worker is None or worker.pipe_address is None or info is None or notice.publication in self._running:
+            return
+        spec = m.PipeSpec(
+            PipeId(f"captions-{secrets.token_hex(8)}"),
+            notice.publication,
+            notice.codec,
+            notice.clock_rate,
+            OPUS,
+            secrets.randbits(32) or 1,
+            secrets.token_bytes(16),
+            secrets.token_bytes(12),
+        )
+        self._running[notice.publication] = worker, spec.pipe
+        speaker = self._room.name_of(info.participant) or ""
+        job = m.StartCaptions(self._room.id, ParticipantId(info.participant), speaker, spec)
+        await worker.request(job)
+        await self._room.request(m.OpenPipe(self._room.id, spec, worker.pipe_address))
+        self._room.set_captions(available=True)
+
+
+async def _request(worker: Worker, command: m.Command) -> None:
+    await worker.request(command)

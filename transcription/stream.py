@@ -1,0 +1,142 @@
+"""One microphone on its way to captions: sound, voice, utterances; what is due is asked of the scheduler."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from control import messages as m
+from sfu.pipes.receiver import PipePacket, PipeReceiver
+from transcription.agreement import Agreement
+from transcription.audio import RATE, OpusDecoder
+from transcription.engine import Word
+from transcription.vad import BEGIN, END, WINDOW, VoiceDetector
+
+Samples = npt.NDArray[np.float32]
+PRE_ROLL = 12
+"""Windows kept from before speech was noticed: about 0.4 s."""
+HANGOVER = 16
+"""Quiet windows that end an utterance: about 0.5 s."""
+MIN_VOICED = 6
+"""Windows of voice that make an utterance: shorter ones are a cough or a click."""
+MAX_S = 15.0
+
+
+class Utterance:
+    """Words in the making."""
+
+    def __init__(self, start: int) -> None:
+        self.segment = secrets.token_hex(8)
+        self.start = start
+        """RTP timestamp (unwrapped) of its first sample."""
+        self.parts: list[Samples] = []
+        self.voiced = 0
+        self.revision = 0
+        self.agreement = Agreement()
+        self.partial_s = 0.0
+        """Length at the last partial pass."""
+
+    @property
+    def samples(self) -> Samples:
+        """All its sound."""
+        return np.concatenate(self.parts) if self.parts else np.zeros(0, np.float32)
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return sum(map(len, self.parts)) / RATE
+
+
+class Stream:
+    """One microphone. `finish` is called with each utterance that ended, in order."""
+
+    def __init__(
+        self, job: m.StartCaptions, detector: VoiceDetector, finish: Callable[[Stream, Utterance], None]
+    ) -> None:
+        self.job = job
+        self.receiver: PipeReceiver | None = None
+        self.current: Utterance | None = None
+        self._detector = detector
+        self._finish = finish
+        self._decoder = OpusDecoder()
+        self._rest = np.zeros(0, np.float32)
+        self._before: list[Samples] = []
+        self._quiet = 0
+
+    def packets(self, packets: list[PipePacket]) -> None:
+        """Take packets in order."""
+        for packet in packets:
+            samples = self._decoder.decode(packet)
+            end = self._decoder.position or 0
+            self._rest = np.concatenate([self._rest, samples])
+            while len(self._rest) >= WINDOW:
+                window, self._rest = self._rest[:WINDOW], self._rest[WINDOW:]
+                self._window(window, end - 3 * len(self._rest) - 3 * WINDOW)
+
+    def end(self) -> None:
+        """Finish what is under way."""
+        utterance, self.current = self.current, None
+        if utterance is not None and utterance.voiced >= MIN_VOICED:
+            self._finish(self, utterance)
+
+    def caption(self, utterance: Utterance, words: list[Word], *, final: bool, model: str) -> m.Caption | None:
+        """Make the notice for a pass over an utterance; None when there is nothing to say."""
+        texts = [word.text for word in words]
+        agreement = utterance.agreement
+        shown = agreement.final(texts) if final else agreement.partial(texts)
+        if not shown and utterance.revision == 0:
+            return None
+        utterance.revision += 1
+        start = self._wall(utterance.start)
+        timed = [
+            m.CaptionWord(word.text, start + word.start_s, start + word.end_s, round(word.probability, 3))
+            for word in words
+            if final
+        ]
+        text = " ".join(shown)
+        return m.Caption(
+            self.job.room,
+            self.job.participant,
+            self.job.spec.publication,
+            self.job.speaker,
+            utterance.segment,
+            utterance.revision,
+            final,
+            text,
+            len(text) if final else len(" ".join(agreement.stable)),
+            start,
+            start + utterance.seconds,
+            self.job.language,
+            model,
+            timed,
+        )
+
+    def _wall(self, timestamp: int) -> float:
+        at_s = self.receiver.wall_time(timestamp) if self.receiver is not None else None
+        return at_s if at_s is not None else 0.0
+
+    def _window(self, window: Samples, start: int) -> None:
+        probability = self._detector.probability(window)
+        utterance = self.current
+        if utterance is None:
+            self._before.append(window)
+            if probability >= BEGIN:
+                utterance = self.current = Utterance(start - 3 * WINDOW * (len(self._before) - 1))
+                utterance.parts = self._before
+                utterance.voiced = 1
+                self._before = []
+                self._quiet = 0
+            elif len(self._before) > PRE_ROLL:
+                del self._before[0]
+            return
+        utterance.parts.append(window)
+        if probability >= END:
+            utterance.voiced += 1
+            self._quiet = 0
+        else:
+            self._quiet += 1
+        if self._quiet >= HANGOVER or utterance.seconds >= MAX_S:
+            self.end()
