@@ -77,15 +77,18 @@ class WorkerConnection:
             while not self._outgoing.empty():
                 self._outgoing.get_nowait()  # what was meant for an earlier connection is stale
             tasks = [
+                asyncio.create_task(self._receive(socket), name="control receive"),
                 asyncio.create_task(self._send(socket), name="control send"),
                 asyncio.create_task(self._report(), name="control load"),
             ]
             try:
-                await self._receive(socket)
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+            for task in done:
+                task.result()  # whichever ended the connection says why
             return True
 
     async def _receive(self, socket: aiohttp.ClientWebSocketResponse) -> None:

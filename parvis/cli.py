@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
             stream=sys.stderr,
         )
+        logging.getLogger("faster_whisper").setLevel(logging.WARNING)
         if options.command == "media":
             from sfu.service import run
 

@@ -79,7 +79,8 @@ class Engine:
             elif segment.compression_ratio > 2.4 or segment.avg_logprob < -1.5:
                 self.suppressed["improbable"] += 1
             elif segment.words is not None:
-                words += [Word(w.word.strip(), w.start, w.end, w.probability) for w in segment.words]
+                for word in segment.words:
+                    _append(words, word.word, float(word.start), float(word.end), float(word.probability))
             else:
                 words += [Word(w, segment.start, segment.end, 0.0) for w in segment.text.split()]
         if normal(unicodedata.normalize("NFKC", "".join(word.text for word in words))) in PHANTOMS:
@@ -100,6 +101,15 @@ def without_loops(words: list[Word]) -> list[Word]:
             if all(texts[start + k * size : start + (k + 1) * size] == unit for k in range(4)):
                 return words[: start + size]
     return words
+
+
+def _append(words: list[Word], text: str, start_s: float, end_s: float, probability: float) -> None:
+    """Add a word; what does not begin with a space belongs to the word before it (l'indicatif, a comma)."""
+    if words and not text.startswith(" "):
+        before = words[-1]
+        words[-1] = Word(before.text + text, before.start_s, end_s, min(before.probability, probability))
+    elif text.strip():
+        words.append(Word(text.strip(), start_s, end_s, probability))
 
 
 def _compute(compute_type: str) -> str:

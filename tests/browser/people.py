@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -71,13 +71,14 @@ class Person:
 
 
 @asynccontextmanager
-async def people(*names: str) -> AsyncIterator[list[Person]]:
-    """Open one browser for each name."""
+async def people(*names: str, devices: Mapping[str, Sequence[str]] | None = None) -> AsyncIterator[list[Person]]:
+    """Open one browser for each name, with more arguments for those named in `devices`."""
     async with AsyncExitStack() as stack:
         playwright = await stack.enter_async_context(async_playwright())
         found = []
         for name in names:
-            browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+            arguments = [*ARGUMENTS, *(devices or {}).get(name, ())]
+            browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
             stack.push_async_callback(browser.close)
             context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="fr-CA")
             found.append(Person(name, await context.new_page()))

@@ -1,0 +1,49 @@
+"""Live French captions of real Québec speech, through browsers, media worker, pipe and Whisper."""
+
+import re
+from pathlib import Path
+
+import jiwer
+import pytest
+from text_to_num import alpha2digit
+
+from tests.browser.people import people
+from tests.browser.server import running
+from tests.rig.media import AMELIE, devices, missing
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+LUC = "Gagnon, Luc"
+CAPTIONS = """() => [...window.parvis.captions.log.children].map(
+  (line) => [line.firstChild.textContent, line.lastChild.textContent],
+)"""
+
+
+def normal(text: str) -> str:
+    """Return French text as it is compared: lower case, numbers as digits, apostrophes and hyphens as spaces."""
+    text = alpha2digit(text.casefold().replace("’", "'"), "fr")
+    return " ".join(re.sub(r"[^\w]", " ", text).split())
+
+
+@pytest.mark.skipif(missing() is not None, reason=missing() or "")
+async def test_captions_with_the_right_speaker_and_words_arrive_while_somebody_speaks(tmp_path: Path) -> None:
+    voice = devices(AMELIE, tmp_path)
+    arguments = [
+        f"--use-file-for-fake-audio-capture={voice.audio}",
+        f"--use-file-for-fake-video-capture={voice.video}",
+    ]
+    with running(tmp_path / "data") as server:
+        async with people(AMELIE.name, LUC, devices={AMELIE.name: arguments}) as (amelie, luc):
+            await luc.enter(server.link)
+            await luc.page.get_by_role("button", name="Couper le microphone").click()
+            await amelie.enter(await luc.page.evaluate("new URL(window.parvis.guestLink, location.href).href"))
+            await luc.sees_and_hears(AMELIE.name)
+            await luc.until(f"() => ({CAPTIONS})().length >= {len(AMELIE.sentences) + 1}", within_s=150)
+            captions = await luc.page.evaluate(CAPTIONS)
+            assert {speaker for speaker, _ in captions} == {AMELIE.name}
+            # The first one may be the tail of a sentence that was under way; each is held against its best match.
+            references = [normal(said) for _, said in AMELIE.sentences]
+            errors = [min(jiwer.wer(reference, normal(text)) for reference in references) for _, text in captions[1:]]
+            print(f"word error rate of {len(errors)} captions: {sum(errors) / len(errors):.1%}", captions)
+            assert sum(errors) / len(errors) < 0.5
+            assert (amelie.errors, luc.errors) == ([], [])

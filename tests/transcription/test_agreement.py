@@ -1,0 +1,41 @@
+"""Stable words are never taken back; loops and phantoms are cut."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transcription.agreement import Agreement, normal
+from transcription.engine import PHANTOMS, Word, without_loops
+
+
+def test_words_two_passes_agree_on_are_stable_but_never_the_last_one() -> None:
+    agreement = Agreement()
+    agreement.partial(["Bonjour", "madame", "la"])
+    assert agreement.stable == []
+    agreement.partial(["bonjour,", "madame", "la", "juge"])
+    assert agreement.stable == ["bonjour,", "madame", "la"]
+    assert agreement.partial(["au", "revoir"]) == ["bonjour,", "madame", "la"]
+
+
+@given(st.lists(st.lists(st.sampled_from(["un", "deux", "trois", "Un,"]), max_size=8), max_size=12))
+def test_what_was_stable_once_stays(passes: list[list[str]]) -> None:
+    agreement = Agreement()
+    before: list[str] = []
+    for words in passes:
+        shown = agreement.partial(words)
+        assert agreement.stable[: len(before)] == before
+        assert shown[: len(agreement.stable)] == agreement.stable
+        before = list(agreement.stable)
+    assert agreement.final(["fin"])[: len(before)] == before
+
+
+def test_a_text_that_repeats_itself_is_cut_and_a_person_who_says_no_thrice_is_not() -> None:
+    def words(text: str) -> list[Word]:
+        return [Word(word, 0, 0, 1) for word in text.split()]
+
+    assert len(without_loops(words("il est là il est là il est là il est là il est là"))) == 3
+    assert len(without_loops(words("non non non merci"))) == 4
+
+
+def test_the_well_known_phantoms_are_known_in_any_writing() -> None:
+    said = "Sous-titres réalisés par la communauté d’Amara.org !"
+    assert normal(said.replace(" ", "").replace("’", "'")) in PHANTOMS
