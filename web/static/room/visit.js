@@ -64,13 +64,14 @@ export class Visit {
     this.peoplePanel = this.panel("people", this.list);
     this.captionsPanel = this.panel("captions", element("p", { class: "notice" }, t("captions_notice")), this.captions.log);
     this.captionsButton = button("captions", () => this.show(this.captionsPanel, this.captionsButton));
-    const controls = element(
+    this.controls = element(
       "div",
       { class: "controls", role: "toolbar", "aria-label": t("room_title") },
       this.linkButton, this.peopleButton, this.chatButton, this.captionsButton, this.handButton, this.shareButton, this.cameraButton, this.muteButton, leave,
     );
     const root = /** @type {HTMLElement} */ (document.getElementById("room"));
-    root.replaceChildren(element("div", { class: "visit" }, element("div", { class: "stage" }, this.banner, this.grid, this.captions.overlay), this.peoplePanel, this.chatPanel, this.captionsPanel), controls);
+    root.replaceChildren(element("div", { class: "visit" }, element("div", { class: "stage" }, this.banner, this.grid, this.captions.overlay), this.peoplePanel, this.chatPanel, this.captionsPanel), this.controls);
+    addEventListener("resize", () => this.render());
     document.addEventListener("keydown", (event) => {
       if (!event.ctrlKey || event.altKey || event.metaKey) return;
       if (event.key === "d") this.toggleMicrophone();
@@ -284,6 +285,9 @@ export class Visit {
     }
     const columns = innerWidth < 720 ? Math.ceil(shown.size / 4) : Math.ceil(Math.sqrt(shown.size));
     this.grid.style.setProperty("--columns", String(Math.max(1, columns)));
+    // The invitation is what to do while alone; later it stands with the people.
+    const place = this.participants.size > 1 ? this.peoplePanel : this.controls;
+    if (this.linkButton.parentElement !== place) place.prepend(this.linkButton);
     this.say(this.participants.size > 1 ? "" : t(this.guestLink ? "alone" : "waiting_others"));
     this.list.replaceChildren(
       ...[...this.participants.values()].map((person) => {
