@@ -34,6 +34,7 @@ from sfu.wire import rtcp
 
 Address = tuple[str, int]
 QUALITY_INTERVAL_S = 2.0
+SLOW_INTERVAL_S = 0.1
 RETARGET_INTERVAL_S = 0.5
 SPEAKERS_INTERVAL_S = 0.2
 MAX_PEERS = 2000
@@ -68,6 +69,7 @@ class Engine:
         self._pipe_by_ssrc: dict[int, Pipe] = {}
         self._touched: list[Layer] = []
         self._notices: list[m.Notice] = []
+        self._slow_at = 0.0
         self._quality_at = 0.0
         self._retarget_at = 0.0
         self._speakers_at = 0.0
@@ -207,14 +209,19 @@ class Engine:
     # --- time -----------------------------------------------------------------------------------------------------
 
     def handle_timeout(self, now: float, at_s: float) -> None:
-        """Look after timers; to be called about every 20 ms."""
-        for peer in list(self._peers.values()):
-            peer.handle_timeout(now)
+        """Look after timers; to be called about every 20 ms. What can wait is done every 100 ms: peers are many."""
         for publisher in self._publishers.values():
             publisher.handle_timeout(now)
-        for subscriber in self._subscribers.values():
-            subscriber.handle_timeout(now, at_s)
-            self._offer(subscriber)
+            if publisher.peer.connected:
+                self._drain(publisher.peer)
+        if now - self._slow_at >= SLOW_INTERVAL_S:
+            self._slow_at = now
+            for subscriber in self._subscribers.values():
+                subscriber.handle_timeout(now, at_s)
+                self._offer(subscriber)
+            for peer in list(self._peers.values()):
+                peer.handle_timeout(now)
+                self._drain(peer)
         for pipe in self._pipes.values():
             report = pipe.report(now, at_s)
             if report is not None and pipe.address is not None:
@@ -234,8 +241,6 @@ class Engine:
             interval = now - self._quality_at if self._quality_at else QUALITY_INTERVAL_S
             self._quality_at = now
             self._report_quality(interval)
-        for peer in list(self._peers.values()):
-            self._drain(peer)
 
     def notices(self) -> list[m.Notice]:
         """Return and forget what the control plane is to be told."""
@@ -511,6 +516,7 @@ class Engine:
                 self._close_pipe(name)
         for subscriber in self._subscribers.values():
             subscriber.remove(publication.id)
+            self._offer(subscriber)
         self._notices.append(m.PublicationEnded(publication.id))
 
     def _remove_peer(self, name: PeerId) -> None:
