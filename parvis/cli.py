@@ -21,6 +21,12 @@ def main(arguments: list[str] | None = None) -> int:
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--config", type=Path, help="settings file (TOML)")
+    measuring = commands.add_parser("bench", help="measure this installation")
+    if (arguments if arguments is not None else sys.argv[1:])[:1] == ["bench"]:
+        from parvis import bench  # its modules are many, and needed by nothing else
+
+        bench.add_commands(measuring)
+        return bench.run(parser.parse_args(arguments))
     options = parser.parse_args(arguments)
     try:
         settings = load(options.config)
