@@ -39,6 +39,8 @@ class Totals:
     octets: int
     verified: int
     refused: int
+    streams: int
+    """SSRCs of which something was received."""
     connected: int
     failed: list[str]
     profiles: list[str]
@@ -93,14 +95,17 @@ class Clients:
         assert isinstance(totals, Totals)
         return totals
 
-    async def wait_connected(self, count: int, timeout_s: float = 30.0) -> None:
-        """Wait until so many endpoints have keys; raises TimeoutError, or SfuError when one failed."""
+    async def wait(self, *, connected: int, streams: int = 0, timeout_s: float = 30.0) -> None:
+        """Wait until so many endpoints have keys and so many streams arrive.
+
+        Raises TimeoutError, or SfuError when an endpoint failed.
+        """
         async with asyncio.timeout(timeout_s):
             while True:
                 totals = await self.totals()
                 if totals.failed:
                     raise SfuError(totals.failed[0])
-                if totals.connected >= count:
+                if totals.connected >= connected and totals.streams >= streams:
                     return
                 await asyncio.sleep(0.05)
 
@@ -204,12 +209,12 @@ class _Loop:
         for source in client.sources:
             if not source.next_at:
                 source.start(now)
-            keyframe = endpoint.keyframe_wanted and source.kind == "video"
+            if endpoint.keyframe_wanted and source.kind == "video":
+                endpoint.keyframe_wanted = False
+                source.keyframe_wanted = True
             if source.next_at <= now:
-                for datagram in source.due(endpoint.sender, now, time.time(), keyframe=keyframe):
+                for datagram in source.due(endpoint.sender, now, time.time()):
                     client.send(datagram)
-                if keyframe:
-                    endpoint.keyframe_wanted = False
 
     def _command(self) -> None:
         try:
@@ -274,6 +279,7 @@ class _Loop:
             octets=sum(stream.octets for stream in streams),
             verified=sum(stream.verified for stream in streams),
             refused=sum(stream.refused for stream in streams),
+            streams=len(streams),
             connected=sum(endpoint.connected for endpoint in endpoints),
             failed=[endpoint.failed for endpoint in endpoints if endpoint.failed],
             profiles=sorted({endpoint.profile for endpoint in endpoints if endpoint.profile}),

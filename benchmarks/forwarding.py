@@ -87,13 +87,15 @@ async def _measure(
                 name = f"publisher-{number}"
                 offer = await clients.publisher(name, plan)
                 await clients.answered(name, await server.publish(name, offer))
-            await clients.wait_connected(arguments.publishers)
-            await server.published(arguments.publishers * (2 if arguments.audio else 1))
+            tracks = arguments.publishers * (2 if arguments.audio else 1)
+            await clients.wait(connected=arguments.publishers)
+            await server.published(tracks)
             for number in range(arguments.subscribers):
                 name = f"subscriber-{number}"
                 offer = await server.subscribe(name)
                 await server.answer(name, await clients.subscriber(name, offer))
-            await clients.wait_connected(arguments.publishers + arguments.subscribers)
+            endpoints = arguments.publishers + arguments.subscribers
+            await clients.wait(connected=endpoints, streams=arguments.subscribers * tracks)
             results = {}
             for paced in modes:
                 await clients.pace(paced)

@@ -65,6 +65,8 @@ class Source:
         self.packets = 0
         self.octets = 0
         self.next_at = 0.0
+        self.keyframe_wanted = False
+        """Set on a PLI: the next frame is a keyframe."""
         self._mid = mid
         self._counter = counter
         self._rate = 48_000 if kind == "audio" else 90_000
@@ -86,14 +88,13 @@ class Source:
         self._frame_at = self.next_at = at
         self._frames = 0
 
-    def due(self, sender: SrtpSender, now: float, at_s: float, *, keyframe: bool) -> list[bytes]:
+    def due(self, sender: SrtpSender, now: float, at_s: float) -> list[bytes]:
         """Return the SRTP and SRTCP packets to be sent now, in order. `at_s` is Unix time."""
         out: list[bytes] = []
         stream = sender.stream(self.ssrc)
         while self.next_at <= now:
             if not self._queue:
-                self._capture(keyframe)
-                keyframe = False
+                self._capture()
             while self._queue and self._queue[0][0] <= now:
                 _, payload, last = self._queue.pop(0)
                 header = self._header(last)
@@ -109,7 +110,7 @@ class Source:
             out.append(sender.protect_rtcp(self._report(now, at_s)))
         return out
 
-    def _capture(self, keyframe: bool) -> None:
+    def _capture(self) -> None:
         """Cut the next frame into packets of nearly equal size and plan their release."""
         at = self._frame_at
         self._timestamp = (self._first_timestamp + round(self._frames * self._interval_s * self._rate)) & 0xFFFFFFFF
@@ -120,7 +121,9 @@ class Source:
             size = -(-self._frame_octets // count)
             picture = (0x8000 | self._frames & 0x7FFF).to_bytes(2, "big")
             descriptor = b"\xe0" + picture + bytes([self._frames & 0xFF, 0x20])
-            first_byte = 0x10 if keyframe or self._frames == 0 else 0x11  # RFC 6386 section 9.1: P is the lowest bit
+            keyframe = self.keyframe_wanted or self._frames == 0
+            self.keyframe_wanted = False
+            first_byte = 0x10 if keyframe else 0x11  # RFC 6386 section 9.1: the lowest bit is 0 in keyframes
             for number in range(count):
                 start = b"\x90" if number == 0 else b"\x80"
                 body = bytes([first_byte]) if number == 0 else b""
