@@ -84,6 +84,8 @@ class Subscription:
         if publication.kind == "audio":
             layer: Layer | None = publication.layers[0]
         else:
+            if self.target is None:
+                self.ladder.retry(now)
             position = choose(
                 [(layer.rid, layer.last_packet_at) for layer in publication.layers],
                 self.wished_rid,

@@ -11,6 +11,8 @@ ALIVE_S = 1.5
 BAD_LOSS = 0.10
 GOOD_LOSS = 0.02
 STEP_UP_AFTER_S = 12.0
+MAX_STEP_UP_AFTER_S = 30.0
+"""The wait doubles with each step up that failed, but nobody is left without a picture for longer than this."""
 STEP_DOWN_AFTER_S = 1.5
 """Loss must stay for this long before the next step down: a step needs time to show its effect."""
 
@@ -21,12 +23,13 @@ class LossLadder:
     Step 0 is the best layer; each step takes one layer less; the step after the lowest layer is no video at all.
     """
 
-    __slots__ = ("_bad_until", "_good_since", "_stepped_at", "step")
+    __slots__ = ("_bad_until", "_good_since", "_stepped_at", "_stepped_up", "step")
 
     def __init__(self) -> None:
         self.step = 0
         self._good_since: float | None = None
         self._stepped_at = float("-inf")
+        self._stepped_up = False
         self._bad_until = STEP_UP_AFTER_S
 
     def reported(self, fraction_lost: float, now: float, layers: int) -> bool:
@@ -34,21 +37,34 @@ class LossLadder:
         if fraction_lost > BAD_LOSS:
             self._good_since = None
             if self.step < layers and now - self._stepped_at > STEP_DOWN_AFTER_S:
-                if now - self._stepped_at < 2 * self._bad_until:
-                    self._bad_until = min(120.0, self._bad_until * 2)  # a step up failed: wait longer next time
+                if self._stepped_up and now - self._stepped_at < 2 * self._bad_until:
+                    self._bad_until = min(MAX_STEP_UP_AFTER_S, self._bad_until * 2)  # the step up failed: wait longer
                 self.step += 1
                 self._stepped_at = now
+                self._stepped_up = False
                 return True
         elif fraction_lost < GOOD_LOSS:
             if self._good_since is None:
                 self._good_since = now
             elif self.step and now - max(self._good_since, self._stepped_at) > self._bad_until:
-                self.step -= 1
-                self._stepped_at = now
+                self._step_up(now)
                 return True
         else:
             self._good_since = None
         return False
+
+    def retry(self, now: float) -> bool:
+        """Return True, one step up, when nothing has been sent for long enough: without packets no report comes."""
+        if not self.step or now - self._stepped_at <= self._bad_until:
+            return False
+        self._step_up(now)
+        return True
+
+    def _step_up(self, now: float) -> None:
+        self.step -= 1
+        self._stepped_at = now
+        self._stepped_up = True
+        self._good_since = None
 
 
 def choose(layers: Sequence[tuple[str, float]], wished: str | None, step: int, now: float) -> int | None:

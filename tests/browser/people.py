@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Page, async_playwright
@@ -71,14 +72,23 @@ class Person:
 
 
 @asynccontextmanager
-async def people(*names: str, devices: Mapping[str, Sequence[str]] | None = None) -> AsyncIterator[list[Person]]:
-    """Open one browser for each name, with more arguments for those named in `devices`."""
+async def people(
+    *names: str,
+    devices: Mapping[str, Sequence[str]] | None = None,
+    programs: Mapping[str, Path] | None = None,
+) -> AsyncIterator[list[Person]]:
+    """Open one browser for each name, with more arguments for those named in `devices`.
+
+    `programs` names the executable of those who do not use plain Chromium.
+    """
+    chromium = shutil.which("chromium")
     async with AsyncExitStack() as stack:
         playwright = await stack.enter_async_context(async_playwright())
         found = []
         for name in names:
             arguments = [*ARGUMENTS, *(devices or {}).get(name, ())]
-            browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+            program = (programs or {}).get(name, chromium)
+            browser = await playwright.chromium.launch(executable_path=program, args=arguments)
             stack.push_async_callback(browser.close)
             context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="fr-CA")
             found.append(Person(name, await context.new_page()))

@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,11 +36,14 @@ class Server:
 
 
 @contextmanager
-def running(data: Path) -> Iterator[Server]:
-    """Run Parvis while the block lasts."""
+def running(data: Path, *, settings: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> Iterator[Server]:
+    """Run Parvis while the block lasts, with more `settings` (environment) and by way of a `prefix` command."""
     environment = os.environ | {"PARVIS_DATA": str(data), "PARVIS_WEB__PORT": "0", "LANG": "fr_CA.UTF-8"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "parvis", "serve"], env=environment, stdout=subprocess.PIPE, text=True
+        [*prefix, sys.executable, "-m", "parvis", "serve"],
+        env=environment | dict(settings or {}),
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout is not None

@@ -1,5 +1,7 @@
 """Which layer a subscriber gets."""
 
+from itertools import pairwise
+
 from sfu.streams.layers import LossLadder, choose
 
 LIVE = [("f", 10.0), ("h", 10.0), ("q", 10.0)]
@@ -32,3 +34,27 @@ def test_a_clean_line_gives_layers_back_slowly() -> None:
     changes = [now for now in range(2, 200) if ladder.reported(0.0, float(now), 3)]
     assert len(changes) == 1
     assert changes[0] > 12
+
+
+def test_a_picture_that_was_taken_away_altogether_is_tried_again_without_any_report() -> None:
+    ladder = LossLadder()
+    for now in (1.0, 3.0, 5.0):
+        ladder.reported(0.3, now, 3)
+    assert ladder.step == 3
+    assert not ladder.retry(16.0)
+    assert ladder.retry(18.0)
+    assert ladder.step == 2
+
+
+def test_tries_that_fail_grow_rarer_but_never_stop() -> None:
+    ladder = LossLadder()
+    ladder.reported(0.3, 0.0, 1)
+    now, tries = 0.0, []
+    while now < 300:
+        now += 0.5
+        if ladder.step and ladder.retry(now):
+            tries.append(now)
+        elif not ladder.step:
+            ladder.reported(0.3, now, 1)
+    waits = [later - sooner for sooner, later in pairwise(tries)]
+    assert waits[0] < waits[-1] <= 35
