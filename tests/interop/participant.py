@@ -160,6 +160,15 @@ async def entered(link: str, name: str) -> AsyncIterator[Participant]:
                 yield participant
                 await participant.send(s.Leave())
             finally:
+                # First stop listening: the offers that follow others' leaving must not meet a closed peer connection.
+                # What went wrong while the block lasted is not hidden by that.
+                if listening.done():
+                    failure = listening.exception()
+                else:
+                    failure = None
+                    listening.cancel()
+                    await asyncio.wait([listening])
                 await participant.close()
                 await socket.close()
-                await listening
+                if failure is not None:
+                    raise failure
