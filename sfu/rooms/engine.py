@@ -249,8 +249,7 @@ class Engine:
 
     def _retarget(self, publication: Publication, now: float) -> None:
         for subscription in list(publication.subscriptions):
-            if subscription.retarget(now) and subscription.target is not None:
-                subscription.target.keyframes.want()
+            subscription.retarget(now)
         for layer in publication.layers:
             if layer.waiting and publication.kind == "video":
                 layer.keyframes.want()
@@ -465,8 +464,7 @@ class Engine:
         if command.rid is not None and subscription.publication.layer(command.rid) is None:
             raise LookupError(f"layer {command.rid}")
         subscription.wished_rid = command.rid
-        if subscription.retarget(now) and subscription.target is not None:
-            subscription.target.keyframes.want()
+        subscription.retarget(now)
 
     def _pause(self, command: m.PausePublication, now: float) -> None:
         _, publication = self._publication(command.publication)

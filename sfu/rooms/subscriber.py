@@ -261,9 +261,7 @@ class SubscriberPeer:
         if publication.kind == "video" and subscription.ladder.reported(
             subscription.lost_reported, now, len(publication.layers)
         ):
-            subscription.target = None if subscription.target is not subscription.layer else subscription.target
-            if subscription.retarget(now) and subscription.target is not None:
-                subscription.target.keyframes.want()
+            subscription.retarget(now)
 
     def handle_timeout(self, now: float, at_s: float) -> None:
         """Send sender reports when due."""

@@ -75,12 +75,12 @@ class Subscription:
 
     # --- state ----------------------------------------------------------------------------------------------------
 
-    def retarget(self, now: float) -> bool:
-        """Choose the layer to be on; return True if a keyframe of it is needed now."""
+    def retarget(self, now: float) -> None:
+        """Choose the layer to be on, and ask for a keyframe of it if that is another one."""
         publication = self.publication
         if not self.active or publication.paused:
             self.leave()
-            return False
+            return
         if publication.kind == "audio":
             layer: Layer | None = publication.layers[0]
         else:
@@ -94,18 +94,19 @@ class Subscription:
             )
             layer = None if position is None else publication.layers[position]
             if position is None and self.ladder.step == 0:
-                return False  # nothing is being sent: stay where we are until something is
+                return  # nothing is being sent: stay where we are until something is
         if layer is None:
             self.leave()
-            return False
+            return
         if layer is self.target:
-            return False
+            return
         self._stop_waiting()
         self.target = layer
         if layer is self.layer:
-            return False
+            return
         layer.waiting.append(self)
-        return layer.publication.kind == "video"
+        if publication.kind == "video":
+            layer.keyframes.want()
 
     def leave(self) -> None:
         """Stop forwarding; numbers go on from here when it starts again."""
