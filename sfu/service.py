@@ -12,7 +12,8 @@ from sfu.aio.addresses import local_addresses
 from sfu.aio.driver import Driver
 from sfu.aio.udp import UdpSocket
 from sfu.machines.certificate import Certificate
-from sfu.rooms.engine import Engine, EngineOptions
+from sfu.rooms.engine import Engine
+from sfu.rooms.roster import EngineOptions
 
 
 async def run(settings: Settings) -> None:
@@ -42,7 +43,7 @@ async def run(settings: Settings) -> None:
             "send_failures": udp.send_failures,
             "segmentation": float(udp.segmentation),
         }
-        return m.Load(len(engine.rooms), time.process_time(), gauges)
+        return m.Load(int(engine.counts["rooms"]), time.process_time(), gauges)
 
     hello = m.Hello(
         worker=WorkerId(f"media-{os.getpid()}-{secrets.token_hex(4)}"),

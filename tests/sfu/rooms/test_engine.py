@@ -8,7 +8,8 @@ from control.ids import ParticipantId, PeerId, PipeId, PublicationId, RoomId
 from sfu.machines.certificate import Certificate
 from sfu.machines.dtls import DtlsEndpoint
 from sfu.machines.srtp import AEAD_AES_128_GCM, SrtpReceiver, SrtpSender
-from sfu.rooms.engine import Engine, EngineOptions
+from sfu.rooms.engine import Engine
+from sfu.rooms.roster import EngineOptions
 from sfu.wire import rtcp, sdp, stun
 
 Address = tuple[str, int]
