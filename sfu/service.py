@@ -20,9 +20,8 @@ async def run(settings: Settings) -> None:
     """Run a media worker until cancelled. Raises OSError when its port is in use."""
     media = settings.media
     udp = UdpSocket(media.host, media.port)
-    addresses = media.advertised_addresses or local_addresses()
-    if media.host not in ("0.0.0.0", "::"):
-        addresses = media.advertised_addresses or [media.host]
+    reachable = local_addresses() if media.host in ("0.0.0.0", "::") else [media.host]
+    addresses = media.advertised_addresses or reachable
     engine = Engine(
         EngineOptions(
             certificate=Certificate.generate(),

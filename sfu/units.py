@@ -1,4 +1,7 @@
-"""Clocks of the wire: NTP time as RTCP carries it (RFC 3550 section 4)."""
+"""Plain values of the wire: addresses, and NTP time as RTCP carries it (RFC 3550 section 4)."""
+
+Address = tuple[str, int]
+"""Host as text, UDP port."""
 
 NTP_EPOCH_S = 2_208_988_800
 """Seconds from 1900 to 1970."""

@@ -4,13 +4,13 @@ import errno
 import socket
 from struct import pack
 
+from sfu.units import Address
+
 SOL_UDP = 17
 UDP_SEGMENT = 103
 SO_RCVBUFFORCE = 33
 SO_SNDBUFFORCE = 32
 BUFFER_BYTES = 8 << 20
-
-Address = tuple[str, int]
 
 
 class UdpSocket:

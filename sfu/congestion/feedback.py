@@ -1,5 +1,7 @@
 """Arrival times of a publisher's packets, for transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-01)."""
 
+from sfu.serial import unwrap
+
 INTERVAL_S = 0.1
 """Time between feedback messages; libwebrtc uses 50 to 250 ms."""
 
@@ -23,10 +25,7 @@ class ArrivalRecorder:
     def received(self, sequence_number: int, now: float) -> None:
         """Note the arrival of a packet by its 16-bit transport sequence number."""
         last = self._last
-        if last < 0:
-            sequence = sequence_number
-        else:
-            sequence = last + ((sequence_number - last + 0x8000) & 0xFFFF) - 0x8000
+        sequence = sequence_number if last < 0 else unwrap(sequence_number, last, 16)
         if sequence > last:
             self._last = sequence
         if sequence >= 0 and sequence >= self._next_first and sequence not in self._arrivals:

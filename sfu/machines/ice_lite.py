@@ -7,9 +7,8 @@ nothing can be reflected off this port and nothing is remembered of a stranger.
 import hmac
 
 from sfu.errors import MalformedPacketError
+from sfu.units import Address
 from sfu.wire import stun
-
-Address = tuple[str, int]
 
 
 def ufrag_of(data: bytes) -> str | None:

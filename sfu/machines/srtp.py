@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sfu.errors import MalformedPacketError
+from sfu.serial import unwrap
 
 REPLAY_WINDOW = 1024
 MAX_SSRCS = 64
@@ -208,8 +209,7 @@ class SrtpReceiver:
             window = _Window()
             index = sequence_number
         else:
-            highest = window.highest
-            index = highest + ((sequence_number - highest + 0x8000) & 0xFFFF) - 0x8000
+            index = unwrap(sequence_number, window.highest, 16)
             if index < 0:
                 index += 0x10000
         window.check(index)

@@ -14,8 +14,9 @@ from sfu.machines.certificate import Certificate
 from sfu.machines.dtls import DtlsEndpoint, FingerprintError
 from sfu.machines.ice_lite import IceLite
 from sfu.machines.srtp import SrtpReceiver, SrtpSender
+from sfu.units import Address
 
-Address = tuple[str, int]
+Reason = Literal["consent_expired", "connect_timeout", "dtls_closed", "fingerprint_mismatch"]
 
 CONNECT_TIMEOUT_S = 30.0
 """A peer that is not connected by then is given up."""
@@ -35,17 +36,10 @@ class Connected:
 class Closed:
     """It is over; `reason` is a stable word."""
 
-    reason: Literal["consent_expired", "connect_timeout", "dtls_closed", "fingerprint_mismatch"]
+    reason: Reason
 
 
-@dataclass(slots=True, frozen=True)
-class Moved:
-    """The transport has a new address (RFC 8445 section 7.3.1.4; a phone that changes its network)."""
-
-    address: Address
-
-
-Event = Connected | Closed | Moved
+Event = Connected | Closed
 
 
 class Peer:
@@ -76,12 +70,12 @@ class Peer:
         self._events: list[Event] = []
         self._deadline = now + CONNECT_TIMEOUT_S
         self.address: Address | None = None
+        """Where to send; follows the browser when it changes its network (RFC 8445 section 7.3.1.4)."""
         self.addresses: set[Address] = set()
         """Every address from which an authenticated request came."""
         self.sender: SrtpSender | None = None
         self.receiver: SrtpReceiver | None = None
         self.closed = False
-        self.packets_sent = 0
         self.bytes_sent = 0
         self.malformed = 0
         """Datagrams that were dropped: unauthentic, replayed, truncated, out of place."""
@@ -109,7 +103,6 @@ class Peer:
         selected = self._ice.selected
         if selected is not None and selected != before:
             self.address = selected
-            self._events.append(Moved(selected))
             self._flush_dtls()
 
     def receive_dtls(self, data: bytes) -> None:
@@ -175,9 +168,7 @@ class Peer:
         for datagram in self._dtls.datagrams_to_send():
             self._out.append((datagram, self.address))
 
-    def _close(
-        self, reason: Literal["consent_expired", "connect_timeout", "dtls_closed", "fingerprint_mismatch"]
-    ) -> None:
+    def _close(self, reason: Reason) -> None:
         if not self.closed:
             self.closed = True
             self._flush_dtls()

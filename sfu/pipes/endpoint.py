@@ -10,6 +10,7 @@ from typing import cast
 from control.ids import PipeId
 from control.messages import PipeSpec
 from sfu.pipes.receiver import PipePacket, PipeReceiver
+from sfu.units import Address
 
 TICK_S = 0.02
 BUFFER_BYTES = 4 << 20
@@ -21,7 +22,7 @@ class PipeEndpoint(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self._pipes: dict[int, tuple[PipeReceiver, OnPackets]] = {}
-        self._addresses: dict[int, tuple[str, int]] = {}
+        self._addresses: dict[int, Address] = {}
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self._transport: asyncio.DatagramTransport
@@ -36,7 +37,7 @@ class PipeEndpoint(asyncio.DatagramProtocol):
         return endpoint
 
     @property
-    def address(self) -> tuple[str, int]:
+    def address(self) -> Address:
         """Where pipes are to be sent."""
         host, port = self._transport.get_extra_info("sockname")[:2]
         return host, port
@@ -64,7 +65,7 @@ class PipeEndpoint(asyncio.DatagramProtocol):
         self._transport = cast(asyncio.DatagramTransport, transport)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
 
-    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+    def datagram_received(self, data: bytes, address: Address) -> None:
         """Take a datagram (asyncio)."""
         at = 4 if len(data) > 7 and 200 <= data[1] <= 206 else 8
         ssrc = int.from_bytes(data[at : at + 4], "big")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from control import messages as m
 from control.ids import PublicationId
-from sfu.errors import MalformedPacketError, NegotiationError
+from sfu.errors import NegotiationError
 from sfu.machines.negotiation import (
     SendTrack,
     SubscriberSession,
@@ -64,8 +64,6 @@ class Commands:
                     return m.Failed("unknown_command", f"a media worker has no command {type(command).__name__}")
         except NegotiationError as error:
             return m.Failed(error.code, str(error))
-        except MalformedPacketError as error:
-            return m.Failed("sdp_invalid", str(error))
         except LookupError as error:
             return m.Failed("not_found", f"there is no {error}")
         return m.Done()
@@ -73,15 +71,12 @@ class Commands:
     def _publish(self, command: m.Publish, now: float) -> m.Result:
         room = self._roster.room(command.room)
         publisher = self._roster.publishers.get(command.peer)
-        peer = publisher.peer if publisher is not None else None
-        new = peer is None
-        if peer is None:
-            peer = self._roster.new_peer(command.peer, now)
+        peer = publisher.peer if publisher is not None else self._roster.new_peer(command.peer, now)
         allowed = {track.mid: track.source for track in command.tracks}
         try:
             agreement = answer_publisher(command.sdp, local=self._roster.local(peer), allowed=allowed)
-        except (NegotiationError, MalformedPacketError):
-            if new:
+        except NegotiationError:
+            if publisher is None:
                 self._roster.remove_peer(peer.id)
             raise
         if publisher is None:

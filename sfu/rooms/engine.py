@@ -11,8 +11,9 @@ from sfu.errors import MalformedPacketError
 from sfu.machines.ice_lite import ufrag_of
 from sfu.rooms.commands import Commands
 from sfu.rooms.forward import Forwarder, Outlet
-from sfu.rooms.roster import Address, EngineOptions, Roster
+from sfu.rooms.roster import EngineOptions, Roster
 from sfu.rooms.router import Router
+from sfu.units import Address
 from sfu.wire import rtcp
 
 QUALITY_INTERVAL_S = 2.0

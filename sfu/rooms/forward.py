@@ -14,14 +14,16 @@ from struct import Struct
 from typing import TYPE_CHECKING, Protocol
 
 from sfu.machines.srtp import GcmOutStream
+from sfu.streams import rtx
 from sfu.wire.payloads import vp8
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sfu.rooms.publication import Layer
-    from sfu.rooms.subscription import Address, Subscription
+    from sfu.rooms.subscription import Subscription
     from sfu.streams.store import Packet
+    from sfu.units import Address
 
 HEADER = Struct("!HHII")
 HEADER_BYTES = 12
@@ -36,18 +38,6 @@ class Outlet(Protocol):
 
     def send(self, data: memoryview, segment: int, address: Address) -> None:
         """Send `data` as UDP datagrams of `segment` bytes each (the last may be shorter)."""
-
-
-class _Slot:
-    """One packet's place in the buffer."""
-
-    __slots__ = ("bits", "body", "header", "index", "offset", "payload", "timestamp")
-
-    def __init__(self, packet: Packet, view: memoryview, offset: int) -> None:
-        self.index, self.timestamp, self.bits, self.payload = packet
-        self.offset = offset
-        self.header = view[offset : offset + HEADER_BYTES]
-        self.body = view[offset + HEADER_BYTES : offset + HEADER_BYTES + len(self.payload) + TAG_BYTES]
 
 
 class Forwarder:
@@ -72,19 +62,21 @@ class Forwarder:
         for subscription in subscribers:
             subscription.packets += count
             subscription.octets += octets
-            destination = subscription.destination
-            destination.packets_sent += count
-            destination.bytes_sent += octets
+            subscription.destination.bytes_sent += octets
         self.packets_forwarded += count * len(subscribers)
 
     def _forward_run(self, subscribers: Sequence[Subscription], packets: Sequence[Packet]) -> None:
         """Send packets that fit into one segmented send (equal sizes, the last may be shorter)."""
         buffer, view = self._buffer, self._view
         segment = HEADER_BYTES + len(packets[0][3]) + TAG_BYTES
-        slots = [_Slot(packet, view, position * segment) for position, packet in enumerate(packets)]
-        last = slots[-1]
-        data = view[: last.offset + HEADER_BYTES + len(last.payload) + TAG_BYTES]
-        plan = [(s.offset, s.header, s.body, s.index, s.timestamp, s.bits, s.payload) for s in slots]
+        plan = []
+        start = end = 0
+        for index, timestamp, bits, payload in packets:
+            body = start + HEADER_BYTES
+            end = body + len(payload) + TAG_BYTES
+            plan.append((start, view[start:body], view[body:end], index, timestamp, bits, payload))
+            start += segment
+        data = view[:end]
         send, pack_into = self._outlet.send, HEADER.pack_into
         for subscription in subscribers:
             address = subscription.destination.address
@@ -100,7 +92,7 @@ class Forwarder:
             timestamp_offset = subscription.timestamp_offset
             nonce_base = stream.nonce_base
             encrypt_into = stream.encrypt_into
-            for offset, header, body, index, timestamp, bits, payload in plan:
+            for offset, header, sealed, index, timestamp, bits, payload in plan:
                 outgoing = index + index_offset
                 pack_into(
                     buffer,
@@ -110,7 +102,7 @@ class Forwarder:
                     (timestamp + timestamp_offset) & 0xFFFFFFFF,
                     ssrc,
                 )
-                encrypt_into((nonce_base ^ outgoing).to_bytes(12, "big"), payload, header, body)
+                encrypt_into((nonce_base ^ outgoing).to_bytes(12, "big"), payload, header, sealed)
             send(data, segment, address)
 
     def _forward_slowly(self, subscription: Subscription, packets: Sequence[Packet]) -> None:
@@ -173,8 +165,8 @@ class Forwarder:
             (timestamp + timestamp_offset) & 0xFFFFFFFF,
             subscription.rtx_ssrc,
         )
-        original = (outgoing & 0xFFFF).to_bytes(2, "big")
-        length = stream.seal_into(self._buffer, 0, header, original + payload, subscription.rtx_index)
+        wrapped = rtx.wrap(outgoing & 0xFFFF, payload)
+        length = stream.seal_into(self._buffer, 0, header, wrapped, subscription.rtx_index)
         self._outlet.send(self._view[:length], length, address)
 
 

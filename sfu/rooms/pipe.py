@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from control.messages import PipeSpec
 from sfu.machines.srtp import AEAD_AES_128_GCM, SrtpReceiver, SrtpSender
 from sfu.rooms.subscriber import SENDER_REPORT_INTERVAL_S, retransmit, sender_report
-from sfu.rooms.subscription import Address, Subscription
+from sfu.rooms.subscription import Subscription
+from sfu.units import Address
 from sfu.wire import rtcp
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ class Pipe:
     def __init__(self, spec: PipeSpec, address: Address, publication: Publication, first_timestamp: int) -> None:
         self.spec = spec
         self.address: Address | None = address
-        self.packets_sent = 0
         self.bytes_sent = 0
         self._sender = SrtpSender(AEAD_AES_128_GCM, spec.key, spec.salt)
         self._receiver = SrtpReceiver(AEAD_AES_128_GCM, spec.key, spec.salt)

@@ -70,7 +70,6 @@ class Publication:
         "is_keyframe",
         "kind",
         "layers",
-        "level_at",
         "level_dbov",
         "mid",
         "participant",
@@ -113,7 +112,6 @@ class Publication:
         self.subscriptions: list[Subscription] = []
         self.level_dbov = -127
         """Smoothed audio level (RFC 6464), 0 is the loudest."""
-        self.level_at = float("-inf")
 
     def layer(self, rid: str) -> Layer | None:
         """Return the layer with this RID."""

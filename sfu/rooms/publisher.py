@@ -10,6 +10,7 @@ from sfu.machines.negotiation import AgreedTrack
 from sfu.machines.srtp import SrtpError
 from sfu.peer.peer import Peer
 from sfu.rooms.publication import Layer, Publication
+from sfu.serial import unwrap
 from sfu.streams import rtx
 from sfu.streams.clock import PeerClock
 from sfu.units import ntp_middle, unix_from_ntp
@@ -172,8 +173,7 @@ class PublisherPeer:
         if len(payload) <= 2 or layer.highest < 0:
             return None  # padding: a probe for bandwidth
         sequence_number, original = rtx.unwrap(payload)
-        highest = layer.highest
-        index = highest + ((sequence_number - highest + 0x8000) & 0xFFFF) - 0x8000
+        index = unwrap(sequence_number, layer.highest, 16)
         asked = self._asked.pop((layer.ssrc or 0, index), None)
         if asked is not None:
             self.rtt_s += (min(1.0, now - asked) - self.rtt_s) * 0.2
@@ -285,8 +285,7 @@ class PublisherPeer:
             statistics = layer.statistics
             received += statistics.received
             bytes_ += statistics.bytes
-            if statistics.first is not None:
-                expected += statistics.highest - statistics.first + 1
+            expected += statistics.expected
         before = self._quality
         self._quality = received, expected, bytes_
         wanted = expected - before[1]

@@ -10,15 +10,15 @@ from control.ids import PeerId, PipeId, PublicationId, RoomId
 from sfu.errors import NegotiationError
 from sfu.machines.certificate import Certificate
 from sfu.machines.negotiation import LocalTransport
-from sfu.peer.peer import Closed, Connected, Moved, Peer
+from sfu.peer.peer import Closed, Connected, Peer
 from sfu.rooms.forward import Outlet
 from sfu.rooms.pipe import Pipe
 from sfu.rooms.publication import Publication
 from sfu.rooms.publisher import PublisherPeer
 from sfu.rooms.room import Room
 from sfu.rooms.subscriber import SubscriberPeer
+from sfu.units import Address
 
-Address = tuple[str, int]
 MAX_PEERS = 2000
 
 
@@ -155,8 +155,6 @@ class Roster:
                 case Closed(reason):
                     self.notices.append(m.PeerClosed(peer.id, reason))
                     self.remove_peer(peer.id)
-                case Moved():
-                    pass  # the peer's `address` already says so
 
     def offer(self, subscriber: SubscriberPeer) -> None:
         """Send a subscriber's next offer, when one is due."""

@@ -24,7 +24,6 @@ class Speakers:
         """Note a packet's level, -127 (silence) to 0 dBov."""
         weight = ATTACK if level_dbov > publication.level_dbov else RELEASE
         publication.level_dbov = round(publication.level_dbov + (level_dbov - publication.level_dbov) * weight)
-        publication.level_at = now
         if publication.level_dbov > VOICE_DBOV:
             self._voiced_at[publication.id] = now
 

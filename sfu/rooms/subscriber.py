@@ -10,6 +10,7 @@ from sfu.machines.payload_types import PAYLOAD_TYPES, RTX_PAYLOAD_TYPES
 from sfu.peer.peer import Peer
 from sfu.rooms.publication import Layer
 from sfu.rooms.subscription import Subscription
+from sfu.serial import unwrap
 from sfu.units import ntp_from_unix, ntp_middle
 from sfu.wire import rtcp
 
@@ -51,7 +52,7 @@ def retransmit(
     if layer is not None:
         newest = max(newest, layer.highest + subscription.index_offset)
     for sequence_number in lost:
-        outgoing = newest + ((sequence_number - newest + 0x8000) & 0xFFFF) - 0x8000
+        outgoing = unwrap(sequence_number, newest, 16)
         if outgoing > newest or now - recent.get(outgoing, float("-inf")) < RETRANSMISSION_INTERVAL_S:
             continue
         origin = subscription.rewriter.origin(outgoing)
@@ -173,7 +174,9 @@ class SubscriberPeer:
                 sections.append(name)
         if not sections:
             return None
-        tracks = [None if name is None else self._send_track(position, name) for position, name in enumerate(sections)]
+        tracks = [
+            None if name is None else self.send_track(str(position), name) for position, name in enumerate(sections)
+        ]
         sdp = self.session.offer(tracks)
         self.revision += 1
         self.answered = False
@@ -201,9 +204,6 @@ class SubscriberPeer:
                 subscription.stream = sender.stream(subscription.ssrc)
                 if subscription.rtx_ssrc is not None:
                     subscription.rtx = sender.stream(subscription.rtx_ssrc)
-
-    def _send_track(self, position: int, name: PublicationId) -> SendTrack:
-        return self.send_track(str(position), name)
 
     def send_track(self, mid: str, name: PublicationId) -> SendTrack:
         """Describe a subscription for the section `mid`."""

@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Protocol
 from sfu.rooms.publication import Layer, Publication
 from sfu.streams.layers import LossLadder, choose
 from sfu.streams.rewrite import Rewriter, Seam
+from sfu.units import Address
 
 if TYPE_CHECKING:
     from sfu.machines.srtp import SrtpOutStream
-
-Address = tuple[str, int]
 
 
 class Destination(Protocol):
     """Where sealed packets go: a browser's transport or a pipe's."""
 
     address: Address | None
-    packets_sent: int
     bytes_sent: int
 
 
@@ -30,7 +28,7 @@ class Subscription:
     """
 
     __slots__ = (
-        "active", "base_index", "destination", "first_byte_bits", "index_offset", "ladder", "layer", "lost_reported",
+        "active", "base_index", "destination", "index_offset", "ladder", "layer", "lost_reported",
         "octets", "packets", "payload_type", "picture_offset", "publication", "rewriter", "rtx", "rtx_index",
         "rtx_payload_type", "rtx_ssrc", "ssrc", "stream", "target", "timestamp_offset", "tl0_offset", "wished_rid",
     )  # fmt: skip

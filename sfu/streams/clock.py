@@ -8,6 +8,8 @@ their exact sync, and those of different people are aligned to within the one-wa
 
 from collections import deque
 
+from sfu.serial import unwrap
+
 WINDOW_S = 60.0
 """How long a smallest difference counts; clocks drift by less than a few ms in this time."""
 
@@ -56,7 +58,10 @@ class StreamClock:
             self._reference_timestamp = timestamp
             self._reference_s = arrived_at_s
             return
-        expected = self._reference_s + _difference(timestamp, self._reference_timestamp) / self._rate
+        expected = (
+            self._reference_s
+            + (unwrap(timestamp, self._reference_timestamp, 32) - self._reference_timestamp) / self._rate
+        )
         if arrived_at_s < expected:
             self._reference_s -= expected - arrived_at_s
 
@@ -75,7 +80,10 @@ class StreamClock:
         """Return the Unix time at which the media with this RTP timestamp was captured."""
         if self._reference_timestamp is None:
             raise ValueError("no packet was received yet")
-        at_s = self._reference_s + _difference(timestamp, self._reference_timestamp) / self._rate
+        at_s = (
+            self._reference_s
+            + (unwrap(timestamp, self._reference_timestamp, 32) - self._reference_timestamp) / self._rate
+        )
         return at_s + (self._peer.offset_s or 0.0) if self._reported else at_s
 
     def timestamp_at(self, at_s: float) -> int:
@@ -85,8 +93,3 @@ class StreamClock:
         if self._reported:
             at_s -= self._peer.offset_s or 0.0
         return (self._reference_timestamp + round((at_s - self._reference_s) * self._rate)) & 0xFFFFFFFF
-
-
-def _difference(newer: int, older: int) -> int:
-    """Return newer - older of two 32-bit RTP timestamps as a signed number."""
-    return ((newer - older + 0x80000000) & 0xFFFFFFFF) - 0x80000000

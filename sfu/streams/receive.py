@@ -43,13 +43,13 @@ class ReceiveStatistics:
         self._last_sr_arrival = now
 
     @property
-    def lost(self) -> int:
-        """Packets expected but never received, cumulative; duplicates count against it (RFC 3550 section 6.4.1)."""
-        return 0 if self.first is None else self.highest - self.first + 1 - self.received
+    def expected(self) -> int:
+        """Packets that a network without loss would have brought (RFC 3550 section A.3)."""
+        return 0 if self.first is None else self.highest - self.first + 1
 
     def report(self, now: float) -> tuple[int, int, int, int, int, int]:
         """Return (fraction lost of 256, cumulative lost, extended highest sequence number, jitter, LSR, DLSR)."""
-        expected = 0 if self.first is None else self.highest - self.first + 1
+        expected = self.expected
         expected_interval = expected - self._expected_prior
         received_interval = self.received - self._received_prior
         self._expected_prior = expected
@@ -57,7 +57,7 @@ class ReceiveStatistics:
         lost_interval = expected_interval - received_interval
         fraction = min(255, (lost_interval << 8) // expected_interval) if expected_interval and lost_interval > 0 else 0
         delay = int((now - self._last_sr_arrival) * 65536) if self._last_sr_middle else 0
-        lost = max(-0x800000, min(0x7FFFFF, self.lost))
+        lost = max(-0x800000, min(0x7FFFFF, expected - self.received))
         return (
             fraction,
             lost,
