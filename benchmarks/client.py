@@ -274,9 +274,9 @@ class _Loop:
         streams = [stream for endpoint in endpoints for stream in endpoint.streams.values()]
         return Totals(
             sent=sum(source.packets for client in self._publishers for source in client.sources),
-            received=sum(stream.received for stream in streams),
-            expected=sum(stream.expected for stream in streams),
-            octets=sum(stream.octets for stream in streams),
+            received=sum(stream.statistics.received for stream in streams),
+            expected=sum(stream.statistics.expected for stream in streams),
+            octets=sum(stream.statistics.bytes for stream in streams),
             verified=sum(stream.verified for stream in streams),
             refused=sum(stream.refused for stream in streams),
             streams=len(streams),

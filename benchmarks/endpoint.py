@@ -7,7 +7,6 @@ measured. Bytes and `now` (monotonic seconds) in, bytes out.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.descriptions import RemoteDescription
@@ -15,10 +14,10 @@ from sfu.errors import MalformedPacketError
 from sfu.machines.certificate import Certificate
 from sfu.machines.dtls import OUR_PROFILES, DtlsEndpoint
 from sfu.machines.srtp import SrtpReceiver, SrtpSender
-from sfu.units import ntp_middle
+from sfu.serial import unwrap
+from sfu.streams.receive import ReceiveStatistics
+from sfu.units import Address, ntp_middle
 from sfu.wire import rtcp, stun
-
-Address = tuple[str, int]
 
 CHECK_INTERVAL_S = 0.05
 CONSENT_INTERVAL_S = 2.5
@@ -29,27 +28,20 @@ VERIFY_EVERY = 100
 """Of the later ones, one of so many is."""
 
 
-@dataclass(slots=True)
 class Stream:
-    """What was received of one SSRC, by extended sequence number."""
+    """What was received of one SSRC, and how much of it was authenticated."""
 
-    ssrc: int
-    received: int = 0
-    octets: int = 0
-    first: int = 0
-    highest: int = -1
-    verified: int = 0
-    refused: int = 0
-    """Sampled packets that did not authenticate."""
-    report_middle: int = 0
-    report_at: float = 0.0
-    prior_expected: int = 0
-    prior_received: int = 0
+    __slots__ = ("refused", "ssrc", "statistics", "verified")
 
-    @property
-    def expected(self) -> int:
-        """Packets that a perfect network would have brought."""
-        return self.highest - self.first + 1 if self.highest >= 0 else 0
+    def __init__(self, ssrc: int, sequence_number: int) -> None:
+        self.ssrc = ssrc
+        self.statistics = ReceiveStatistics(0)
+        """Counted by hand, packet by packet: jitter is not measured here."""
+        self.statistics.first = sequence_number
+        self.statistics.highest = sequence_number - 1
+        self.verified = 0
+        self.refused = 0
+        """Sampled packets that did not authenticate."""
 
 
 class Endpoint:
@@ -123,14 +115,14 @@ class Endpoint:
         sequence_number = data[2] << 8 | data[3]
         stream = self.streams.get(ssrc)
         if stream is None:
-            stream = self.streams[ssrc] = Stream(ssrc, first=sequence_number, highest=sequence_number - 1)
-        highest = stream.highest
-        extended = highest + ((sequence_number - highest + 0x8000) & 0xFFFF) - 0x8000
-        if extended > highest:
-            stream.highest = extended
-        stream.received += 1
-        stream.octets += len(data)
-        if stream.received > ALWAYS_VERIFIED and stream.received % VERIFY_EVERY:
+            stream = self.streams[ssrc] = Stream(ssrc, sequence_number)
+        statistics = stream.statistics
+        index = unwrap(sequence_number, statistics.highest, 16)
+        if index > statistics.highest:
+            statistics.highest = index
+        statistics.received += 1
+        statistics.bytes += len(data)
+        if statistics.received > ALWAYS_VERIFIED and statistics.received % VERIFY_EVERY:
             return
         header = 12 + ((data[0] & 15) << 2)
         if data[0] & 0x10:
@@ -148,8 +140,7 @@ class Endpoint:
             if isinstance(packet, rtcp.Pli | rtcp.Fir):
                 self.keyframe_wanted = True
             elif isinstance(packet, rtcp.SenderReport) and (stream := self.streams.get(packet.ssrc)) is not None:
-                stream.report_middle = ntp_middle(packet.ntp_time)
-                stream.report_at = now
+                stream.statistics.sender_report(ntp_middle(packet.ntp_time), now)
 
     def _receive_stun(self, data: bytes, now: float) -> None:
         message = stun.parse(data)
@@ -196,7 +187,8 @@ class Endpoint:
             self._flush_dtls()
         if self.sender is not None and self.streams and now >= self._report_at:
             self._report_at = now + REPORT_INTERVAL_S
-            blocks = [_block(stream, now) for stream in list(self.streams.values())[:31]]
+            streams = list(self.streams.values())[:31]
+            blocks = [rtcp.ReportBlock(stream.ssrc, *stream.statistics.report(now)) for stream in streams]
             self._out.append(self.sender.protect_rtcp(rtcp.ReceiverReport(self._ssrc, blocks).serialize()))
 
     def datagrams_to_send(self) -> list[bytes]:
@@ -221,16 +213,3 @@ class Endpoint:
             self.sender = SrtpSender(keys.profile, keys.local_key, keys.local_salt)
         elif dtls.closed and self.failed is None:
             self.failed = "the DTLS association was closed"
-
-
-def _block(stream: Stream, now: float) -> rtcp.ReportBlock:
-    """Report on one stream (RFC 3550 section A.3)."""
-    expected = stream.expected
-    interval = expected - stream.prior_expected
-    lost = interval - (stream.received - stream.prior_received)
-    stream.prior_expected, stream.prior_received = expected, stream.received
-    fraction = min(255, (lost << 8) // interval) if interval > 0 and lost > 0 else 0
-    total = max(-0x800000, min(0x7FFFFF, expected - stream.received))
-    delay = int((now - stream.report_at) * 65536) if stream.report_middle else 0
-    highest = stream.highest & 0xFFFFFFFF
-    return rtcp.ReportBlock(stream.ssrc, fraction, total, highest, 0, stream.report_middle, delay & 0xFFFFFFFF)

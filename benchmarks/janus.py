@@ -14,7 +14,8 @@ from typing import Any
 
 import aiohttp
 
-from benchmarks.servers import START_S, ServerError, end
+from benchmarks.servers import START_S, ServerError
+from control.process import end
 
 ROOM = 1234
 PLUGIN = "janus.plugin.videoroom"

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from control import messages as m
 from control.ids import ParticipantId, PeerId, PublicationId, RoomId
+from control.process import end
 from signaling.workers import Worker, WorkerHub
 
 START_S = 20.0
@@ -151,15 +152,3 @@ async def media_worker(*, coalesce_ms: float = 0.0, host: str = "127.0.0.1") -> 
         server.pid = process.pid
         await server.open()
         yield server
-
-
-async def end(process: asyncio.subprocess.Process) -> None:
-    """Stop a child, gently at first."""
-    if process.returncode is None:
-        process.terminate()
-        try:
-            async with asyncio.timeout(5):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()

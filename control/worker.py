@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import aiohttp
 import msgspec
 
 from control import messages as m
+from control.ids import WorkerId
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +22,12 @@ MAX_QUEUED = 10_000
 """Notices kept while the socket is slow; more are dropped and counted."""
 
 Handle = Callable[[m.Command], Awaitable[m.Result]]
+
+
+def hello(kind: m.WorkerKind, token: str | None, pipe_address: tuple[str, int] | None = None) -> m.Hello:
+    """Return the first message of this process as a worker, under a name of its own."""
+    name = WorkerId(f"{kind}-{os.getpid()}-{secrets.token_hex(4)}")
+    return m.Hello(worker=name, kind=kind, token=token or "", pipe_address=pipe_address)
 
 
 class WorkerConnection:

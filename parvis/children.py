@@ -8,12 +8,13 @@ import signal
 import sys
 import time
 
+from control.process import end
+
 logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF_S = 0.3
 LAST_BACKOFF_S = 10.0
 HEALTHY_S = 10.0
-TERM_S = 5.0
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -38,21 +39,10 @@ async def keep_running(command: str, environment: dict[str, str]) -> None:
         try:
             code = await process.wait()
         except asyncio.CancelledError:
-            await _end(process)
+            await end(process)
             raise
         if time.monotonic() - started > HEALTHY_S:
             backoff = FIRST_BACKOFF_S
         logger.warning("parvis %s ended with %s; starting it again in %.1f s", command, code, backoff)
         await asyncio.sleep(backoff)
         backoff = min(LAST_BACKOFF_S, backoff * 2)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), TERM_S)
-    except TimeoutError:
-        process.kill()
-        await process.wait()

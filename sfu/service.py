@@ -1,13 +1,11 @@
 """The media worker as a process: settings in, a connection to the control plane, rooms until it ends."""
 
-import os
 import secrets
 import time
 
 from configs.settings import Settings
 from control import messages as m
-from control.ids import WorkerId
-from control.worker import WorkerConnection
+from control.worker import WorkerConnection, hello
 from sfu.aio.addresses import local_addresses
 from sfu.aio.driver import Driver
 from sfu.aio.udp import UdpSocket
@@ -44,12 +42,7 @@ async def run(settings: Settings) -> None:
         }
         return m.Load(int(engine.counts["rooms"]), time.process_time(), gauges)
 
-    hello = m.Hello(
-        worker=WorkerId(f"media-{os.getpid()}-{secrets.token_hex(4)}"),
-        kind="media",
-        token=settings.control_token or "",
-    )
-    connection = WorkerConnection(settings.control_socket, hello, handle, load)
+    connection = WorkerConnection(settings.control_socket, hello("media", settings.control_token), handle, load)
     driver = Driver(engine, udp, connection.notify, media.coalesce_ms / 1000)
     driver.start()
     try:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from control import messages as m
 from control.ids import ParticipantId, PipeId, PublicationId
+from sfu.machines.payload_types import PAYLOAD_TYPES
 from signaling.workers import Worker, WorkerHub
 
 if TYPE_CHECKING:
     from signaling.room import Room
-
-OPUS = 111
 
 
 class CaptionJobs:
@@ -34,7 +33,12 @@ class CaptionJobs:
         self._wanted.pop(publication, None)
         running = self._running.pop(publication, None)
         if running is not None and not running[0].lost:
-            self._room.spawn(_request(running[0], m.StopCaptions(publication)))
+            self._room.spawn(running[0].request(m.StopCaptions(publication)))
+
+    def stop_all(self) -> None:
+        """End the captions of everybody."""
+        for publication in list(self._wanted):
+            self.stop(publication)
 
     def worker_lost(self, worker: Worker) -> None:
         """Note that a transcriber is gone; its microphones wait for another one."""
@@ -61,7 +65,7 @@ class CaptionJobs:
             notice.publication,
             notice.codec,
             notice.clock_rate,
-            OPUS,
+            PAYLOAD_TYPES[notice.codec],
             secrets.randbits(32) or 1,
             secrets.token_bytes(16),
             secrets.token_bytes(12),
@@ -72,7 +76,3 @@ class CaptionJobs:
         await worker.request(job)
         await self._room.request(m.OpenPipe(self._room.id, spec, worker.pipe_address))
         self._room.set_captions(available=True)
-
-
-async def _request(worker: Worker, command: m.Command) -> None:
-    await worker.request(command)

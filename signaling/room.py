@@ -12,6 +12,7 @@ from typing import Any
 
 from control import messages as m
 from control.ids import PeerId, PublicationId, RoomId
+from sfu.machines.negotiation import SOURCE_KINDS
 from signaling import messages as s
 from signaling.captions import CaptionJobs
 from signaling.errors import ClientError
@@ -101,7 +102,7 @@ class Room:
         self.broadcast(s.ParticipantLeft, participant=session.participant, reason=reason)
         for peer in (session.publisher, session.subscriber):
             if peer is not None:
-                self.spawn(self._request(m.ClosePeer(peer)))
+                self.spawn(self._tell(m.ClosePeer(peer)))
         session.publisher = session.subscriber = None
 
     def expire(self, now: float) -> None:
@@ -112,10 +113,10 @@ class Room:
 
     def session_of(self, participant: str) -> Session:
         """Return a participant's session; raises ClientError."""
-        for session in self.sessions.values():
-            if session.participant == participant:
-                return session
-        raise ClientError("not_found")
+        session = self._find(participant)
+        if session is None:
+            raise ClientError("not_found")
+        return session
 
     async def end(self) -> None:
         """End the visit for everybody."""
@@ -124,7 +125,7 @@ class Room:
             session.send(s.Ended, reason="ended")
             session.close()
         self.sessions.clear()
-        await self._request(m.CloseRoom(self.id))
+        await self._tell(m.CloseRoom(self.id))
 
     # --- what clients ask -----------------------------------------------------------------------------------------
 
@@ -140,7 +141,7 @@ class Room:
                 raise ClientError("not_found")
             self._drop_publications(session)
             if session.publisher is not None:
-                await self._request(m.ClosePeer(session.publisher))
+                await self._tell(m.ClosePeer(session.publisher))
             session.generation = message.generation
             session.publisher = PeerId(f"{session.participant}-pub-{secrets.token_hex(4)}")
         peer = session.publisher
@@ -158,7 +159,7 @@ class Room:
                 self._remove_publication(name)
         for track in tracks:
             if track.publication not in self.publications:
-                kind: m.TrackKind = "audio" if track.source in ("microphone", "screen_audio") else "video"
+                kind = SOURCE_KINDS[track.source]
                 info = s.PublicationInfo(track.publication, session.participant, kind, track.source, False, False)
                 self.publications[track.publication] = info
                 self.broadcast(s.PublicationAdded, publication=info)
@@ -233,8 +234,7 @@ class Room:
             return
         self._worker = None
         self._ready.clear()
-        for name in self.publications:
-            self.captions.stop(PublicationId(name))
+        self.captions.stop_all()
         self.publications.clear()
         for session in self.sessions.values():
             session.publisher = session.subscriber = None
@@ -248,9 +248,8 @@ class Room:
 
     async def request_close(self) -> None:
         """End the room on the media worker and everything under way here."""
-        for name in list(self.publications):
-            self.captions.stop(PublicationId(name))
-        await self._request(m.CloseRoom(self.id))
+        self.captions.stop_all()
+        await self._tell(m.CloseRoom(self.id))
         self.close()
 
     def close(self) -> None:
@@ -258,7 +257,7 @@ class Room:
         for task in self._tasks:
             task.cancel()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, object]) -> None:
         """Run something of this room's in the background; failures are logged."""
         task = asyncio.create_task(self._guard(work))
         self._tasks.add(task)
@@ -266,7 +265,7 @@ class Room:
 
     # --- details --------------------------------------------------------------------------------------------------
 
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self, work: Coroutine[Any, Any, object]) -> None:
         try:
             await work
         except (WorkerError, ClientError) as error:
@@ -293,18 +292,17 @@ class Room:
             return self._worker
 
     async def _ask(self, command: m.Command) -> m.Result:
-        worker = await self._media()
         try:
-            return await worker.request(command)
+            return await self.request(command)
         except WorkerError as error:
             code = {"worker_lost": "media_unavailable", "worker_timeout": "media_unavailable"}.get(
                 error.code, error.code
             )
             raise ClientError("sdp_invalid" if code.startswith("sdp_") else code) from error
 
-    async def request(self, command: m.Command) -> None:
+    async def request(self, command: m.Command) -> m.Result:
         """Ask the media worker for something that must be done; raises WorkerError, ClientError."""
-        await (await self._media()).request(command)
+        return await (await self._media()).request(command)
 
     def set_captions(self, *, available: bool, problem: str | None = None) -> None:
         """Tell everybody whether captions come."""
@@ -315,7 +313,11 @@ class Room:
 
     def name_of(self, participant: str) -> str | None:
         """Return the name of a participant who is here."""
-        return next((each.name for each in self.sessions.values() if each.participant == participant), None)
+        session = self._find(participant)
+        return session.name if session is not None else None
+
+    def _find(self, participant: str) -> Session | None:
+        return next((each for each in self.sessions.values() if each.participant == participant), None)
 
     def _caption(self, caption: m.Caption) -> None:
         line = s.CaptionLine(
@@ -337,7 +339,7 @@ class Room:
             if "see_captions" in session.rights:
                 session.send(s.CaptionAdded, caption=line)
 
-    async def _request(self, command: m.Command) -> None:
+    async def _tell(self, command: m.Command) -> None:
         """Tell the worker something that needs no answer; a lost worker needs not be told."""
         if self._worker is not None and not self._worker.lost:
             try:
@@ -356,7 +358,7 @@ class Room:
     async def _subscribe_all(self, publications: list[PublicationId]) -> None:
         for session in list(self.sessions.values()):
             if session.subscriber is not None:
-                await self._request(m.Subscribe(session.subscriber, publications))
+                await self._tell(m.Subscribe(session.subscriber, publications))
 
     async def _reopen(self) -> None:
         for session in list(self.sessions.values()):
@@ -370,7 +372,7 @@ class Room:
                 self._drop_publications(session)
                 session.send(s.MediaLost)
                 if other is not None:
-                    self.spawn(self._request(m.ClosePeer(other)))
+                    self.spawn(self._tell(m.ClosePeer(other)))
                 self.spawn(self._open_subscriber(session))
 
     def _quality(self, notice: m.PeerQuality) -> None:

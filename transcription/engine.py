@@ -6,14 +6,11 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from faster_whisper import WhisperModel
 
 from transcription.agreement import normal
+from transcription.audio import RATE, Samples
 
-Samples = npt.NDArray[np.float32]
-RATE = 16_000
 MAX_WORDS_PER_S = 9.0
 """Nobody speaks faster; a faster text is invented."""
 

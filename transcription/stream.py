@@ -6,16 +6,14 @@ import secrets
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from control import messages as m
 from sfu.pipes.receiver import PipePacket, PipeReceiver
 from transcription.agreement import Agreement
-from transcription.audio import RATE, OpusDecoder
+from transcription.audio import RATE, TICKS, OpusDecoder, Samples
 from transcription.engine import Word
 from transcription.vad import BEGIN, END, WINDOW, VoiceDetector
 
-Samples = npt.NDArray[np.float32]
 PRE_ROLL = 12
 """Windows kept from before speech was noticed: about 0.4 s."""
 HANGOVER = 16
@@ -33,6 +31,7 @@ class Utterance:
         self.start = start
         """RTP timestamp (unwrapped) of its first sample."""
         self.parts: list[Samples] = []
+        """Its windows, each of WINDOW samples."""
         self.voiced = 0
         self.revision = 0
         self.agreement = Agreement()
@@ -47,7 +46,7 @@ class Utterance:
     @property
     def seconds(self) -> float:
         """Its length."""
-        return sum(map(len, self.parts)) / RATE
+        return len(self.parts) * WINDOW / RATE
 
 
 class Stream:
@@ -74,7 +73,7 @@ class Stream:
             self._rest = np.concatenate([self._rest, samples])
             while len(self._rest) >= WINDOW:
                 window, self._rest = self._rest[:WINDOW], self._rest[WINDOW:]
-                self._window(window, end - 3 * len(self._rest) - 3 * WINDOW)
+                self._window(window, end - TICKS * (len(self._rest) + WINDOW))
 
     def end(self) -> None:
         """Finish what is under way."""
@@ -124,7 +123,7 @@ class Stream:
         if utterance is None:
             self._before.append(window)
             if probability >= BEGIN:
-                utterance = self.current = Utterance(start - 3 * WINDOW * (len(self._before) - 1))
+                utterance = self.current = Utterance(start - TICKS * WINDOW * (len(self._before) - 1))
                 utterance.parts = self._before
                 utterance.voiced = 1
                 self._before = []

@@ -7,10 +7,10 @@ from typing import Any
 
 import faster_whisper
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 
-Samples = npt.NDArray[np.float32]
+from transcription.audio import Samples
+
 WINDOW = 512
 """Samples per decision: 32 ms at 16 kHz."""
 CONTEXT = 64

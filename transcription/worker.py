@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import secrets
 import time
 
-from configs.settings import Settings, TranscriptionSettings
+from configs.settings import Settings
 from control import messages as m
-from control.ids import WorkerId
-from control.worker import WorkerConnection
+from control.worker import WorkerConnection, hello
 from sfu.pipes.endpoint import PipeEndpoint
 from transcription import models
 from transcription.engine import Engine
@@ -47,20 +44,15 @@ async def run(settings: Settings) -> None:
     def load() -> m.Load:
         return m.Load(len(scheduler.streams), time.process_time(), {"datagrams_dropped": endpoint.dropped})
 
-    hello = m.Hello(
-        worker=WorkerId(f"transcriber-{os.getpid()}-{secrets.token_hex(4)}"),
-        kind="transcriber",
-        token=settings.control_token or "",
-        pipe_address=endpoint.address,
-    )
-    connection = WorkerConnection(settings.control_socket, hello, handle, load)
+    greeting = hello("transcriber", settings.control_token, endpoint.address)
+    connection = WorkerConnection(settings.control_socket, greeting, handle, load)
     scheduler = Scheduler(connection.notify)
     problem: m.CaptionsUnavailable | None = None
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(connection.run(), name="control")
             try:
-                engine = await asyncio.to_thread(_engine, settings.transcription, settings)
+                engine = await asyncio.to_thread(_engine, settings)
             except (models.ModelMissing, RuntimeError, ValueError, OSError) as error:
                 logger.error("no captions: %s", error)
                 problem = m.CaptionsUnavailable("model_missing", str(error))
@@ -71,7 +63,8 @@ async def run(settings: Settings) -> None:
         endpoint.close()
 
 
-def _engine(wanted: TranscriptionSettings, settings: Settings) -> Engine:
+def _engine(settings: Settings) -> Engine:
+    wanted = settings.transcription
     model = models.find(wanted.model, (settings.data / "models").absolute())
     device = "cpu" if wanted.device == "auto" else wanted.device
     return Engine(model, device, wanted.compute_type, wanted.threads)

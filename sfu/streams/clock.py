@@ -58,10 +58,7 @@ class StreamClock:
             self._reference_timestamp = timestamp
             self._reference_s = arrived_at_s
             return
-        expected = (
-            self._reference_s
-            + (unwrap(timestamp, self._reference_timestamp, 32) - self._reference_timestamp) / self._rate
-        )
+        expected = self._captured(timestamp, self._reference_timestamp)
         if arrived_at_s < expected:
             self._reference_s -= expected - arrived_at_s
 
@@ -80,10 +77,7 @@ class StreamClock:
         """Return the Unix time at which the media with this RTP timestamp was captured."""
         if self._reference_timestamp is None:
             raise ValueError("no packet was received yet")
-        at_s = (
-            self._reference_s
-            + (unwrap(timestamp, self._reference_timestamp, 32) - self._reference_timestamp) / self._rate
-        )
+        at_s = self._captured(timestamp, self._reference_timestamp)
         return at_s + (self._peer.offset_s or 0.0) if self._reported else at_s
 
     def timestamp_at(self, at_s: float) -> int:
@@ -93,3 +87,7 @@ class StreamClock:
         if self._reported:
             at_s -= self._peer.offset_s or 0.0
         return (self._reference_timestamp + round((at_s - self._reference_s) * self._rate)) & 0xFFFFFFFF
+
+    def _captured(self, timestamp: int, reference: int) -> float:
+        """Return when a timestamp was captured by the clock of the reference: the publisher's, or that of arrivals."""
+        return self._reference_s + (unwrap(timestamp, reference, 32) - reference) / self._rate
