@@ -71,7 +71,6 @@ export class Media extends EventTarget {
     this.generation += 1;
     this.negotiating = false;
     const publisher = (this.publisher = new RTCPeerConnection({ bundlePolicy: "max-bundle" }));
-    /** @type {Map<RTCRtpTransceiver, string>} */
     this.sources = new Map();
     this.watch(publisher, () => publisher === this.publisher && this.restart());
     for (const [source, track] of this.local) this.add(source, track);
@@ -106,7 +105,6 @@ export class Media extends EventTarget {
     if (message.type === "publish_answer" && message.id === this.requests && this.publisher) {
       await this.publisher.setRemoteDescription({ type: "answer", sdp: message.sdp });
       this.negotiating = false;
-      this.dispatchEvent(new CustomEvent("published", { detail: message.publications }));
       if (this.again) await this.negotiate();
     } else if (message.type === "error" && message.id === this.requests && this.negotiating) {
       this.negotiating = false;

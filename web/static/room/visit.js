@@ -187,24 +187,26 @@ export class Visit {
   }
 
   toggleMicrophone() {
-    const [track] = this.stream.getAudioTracks();
-    const publication = this.mine("microphone");
-    if (!track) return;
-    track.enabled = !track.enabled;
-    if (publication) this.connection.send({ type: "set_muted", publication: publication.id, muted: !track.enabled });
-    this.muteButton.textContent = t(track.enabled ? "mute" : "unmute");
-    this.muteButton.setAttribute("aria-pressed", String(!track.enabled));
-    announce(this.muteButton.textContent);
+    this.toggle("microphone", this.stream.getAudioTracks()[0], this.muteButton, "mute", "unmute");
+    if (!this.muteButton.disabled) announce(this.muteButton.textContent ?? "");
   }
 
   toggleCamera() {
-    const [track] = this.stream.getVideoTracks();
-    const publication = this.mine("camera");
+    this.toggle("camera", this.stream.getVideoTracks()[0], this.cameraButton, "camera_off", "camera_on");
+  }
+
+  /**
+   * Turn one's own track on or off, here and at the server.
+   * @param {string} source @param {MediaStreamTrack | undefined} track @param {HTMLButtonElement} button
+   * @param {string} off what the button says while the track is on @param {string} on what it says while it is off
+   */
+  toggle(source, track, button, off, on) {
     if (!track) return;
     track.enabled = !track.enabled;
+    const publication = this.mine(source);
     if (publication) this.connection.send({ type: "set_muted", publication: publication.id, muted: !track.enabled });
-    this.cameraButton.textContent = t(track.enabled ? "camera_off" : "camera_on");
-    this.cameraButton.setAttribute("aria-pressed", String(!track.enabled));
+    button.textContent = t(track.enabled ? off : on);
+    button.setAttribute("aria-pressed", String(!track.enabled));
   }
 
   async toggleShare() {
