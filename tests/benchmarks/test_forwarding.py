@@ -1,7 +1,6 @@
 """`parvis bench forwarding`, small: the figures are there, nothing is lost, everything authenticates."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,6 @@ def test_clients_without_aes_gcm_are_served(tmp_path: Path) -> None:
     assert result["packets_forwarded"] > 400
 
 
-@pytest.mark.skipif(shutil.which("janus") is None, reason="Janus is not installed")
 def test_janus_can_be_measured_beside(tmp_path: Path) -> None:
     result = measured(tmp_path, "--back-to-back", "--compare", "janus")
     assert result["janus"]["back_to_back"]["packets_forwarded"] > 300

@@ -61,8 +61,17 @@ class Person:
         for other in others:
             for source in ("camera", "microphone"):
                 key = f"{other} {source}"
-                least = before.get(key, 0)
-                await self.until(f"async ([key, least]) => ((await ({STATISTICS})())[key] ?? 0) > least", [key, least])
+                await self.grows(key, before.get(key, 0))
+
+    async def grows(self, key: str, least: float, within_s: float = 60) -> None:
+        """Wait until one of the `statistics` is more than it was."""
+        question = f"async ([key, least]) => ((await ({STATISTICS})())[key] ?? 0) > least"
+        await self.until(question, [key, least], within_s)
+
+    async def invitation(self) -> str:
+        """Return the link that a host gives to others."""
+        link: str = await self.page.evaluate("new URL(window.parvis.guestLink, location.href).href")
+        return link
 
     async def until(self, question: str, argument: object = None, within_s: float = 60) -> None:
         """Ask the page again and again; its security policy forbids the waiting that evaluates text inside it."""

@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.people import STATISTICS, Person, people
+from tests.browser.people import Person, people
 from tests.browser.server import running
 from tests.rig import namespaces
 from tests.rig.impairment import Profile
-from tests.rig.media import AMELIE, BENOIT, devices, missing
+from tests.rig.media import AMELIE, BENOIT, devices
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.netns,
     pytest.mark.slow,
     pytest.mark.xdist_group("netns"),
-    pytest.mark.skipif(missing() is not None, reason=missing() or ""),
 ]
 
 BAD_S = 45
@@ -54,11 +53,9 @@ async def test_a_narrow_and_lossy_link_does_not_end_a_visit(tmp_path: Path) -> N
         arguments = {
             person.name: [
                 f"--unsafely-treat-insecure-origin-as-secure={origin}",
-                f"--use-file-for-fake-audio-capture={made.audio}",
-                f"--use-file-for-fake-video-capture={made.video}",
+                *devices(person, tmp_path).arguments,
             ]
             for person in (AMELIE, BENOIT)
-            for made in [devices(person, tmp_path)]
         }
         programs = {
             AMELIE.name: link.server.wrapper(chromium, tmp_path),
@@ -66,7 +63,7 @@ async def test_a_narrow_and_lossy_link_does_not_end_a_visit(tmp_path: Path) -> N
         }
         async with people(AMELIE.name, BENOIT.name, devices=arguments, programs=programs) as (near, far):
             await near.enter(start)
-            await far.enter(await near.page.evaluate("new URL(window.parvis.guestLink, location.href).href"))
+            await far.enter(await near.invitation())
             await near.sees_and_hears(BENOIT.name)
             await far.sees_and_hears(AMELIE.name)
             before = await near.page.evaluate(STATE), await far.page.evaluate(STATE)
@@ -78,8 +75,7 @@ async def test_a_narrow_and_lossy_link_does_not_end_a_visit(tmp_path: Path) -> N
             # People speak with pauses: within one round of the loop everybody must be heard again.
             energy = await heard(near, BENOIT.name), await heard(far, AMELIE.name)
             for person, other, least in ((near, BENOIT.name, energy[0]), (far, AMELIE.name, energy[1])):
-                question = f"async ([key, least]) => ((await ({STATISTICS})())[key] ?? 0) > least"
-                await person.until(question, [f"{other} microphone", least], within_s=40)
+                await person.grows(f"{other} microphone", least, within_s=40)
             assert (await near.page.evaluate(STATE), await far.page.evaluate(STATE)) == before
             tallies = link.relay.tallies()
             print("lost", {name: f"{tally.lost} of {tally.packets}" for name, tally in tallies.items()})

@@ -9,7 +9,7 @@ from text_to_num import alpha2digit
 
 from tests.browser.people import people
 from tests.browser.server import running
-from tests.rig.media import AMELIE, devices, missing
+from tests.rig.media import AMELIE, devices
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -25,18 +25,13 @@ def normal(text: str) -> str:
     return " ".join(re.sub(r"[^\w]", " ", text).split())
 
 
-@pytest.mark.skipif(missing() is not None, reason=missing() or "")
 async def test_captions_with_the_right_speaker_and_words_arrive_while_somebody_speaks(tmp_path: Path) -> None:
-    voice = devices(AMELIE, tmp_path)
-    arguments = [
-        f"--use-file-for-fake-audio-capture={voice.audio}",
-        f"--use-file-for-fake-video-capture={voice.video}",
-    ]
+    arguments = devices(AMELIE, tmp_path).arguments
     with running(tmp_path / "data") as server:
         async with people(AMELIE.name, LUC, devices={AMELIE.name: arguments}) as (amelie, luc):
             await luc.enter(server.link)
             await luc.page.get_by_role("button", name="Couper le microphone").click()
-            await amelie.enter(await luc.page.evaluate("new URL(window.parvis.guestLink, location.href).href"))
+            await amelie.enter(await luc.invitation())
             await luc.sees_and_hears(AMELIE.name)
             await luc.until(f"() => ({CAPTIONS})().length >= {len(AMELIE.sentences) + 1}", within_s=150)
             captions = await luc.page.evaluate(CAPTIONS)

@@ -19,7 +19,7 @@ async def test_three_people_see_and_hear_each_other_and_survive_the_media_worker
     with running(tmp_path) as server:
         async with people(ANNE, LUC, ZOE) as (anne, luc, zoe):
             await anne.enter(server.link)
-            link = await anne.page.evaluate("new URL(window.parvis.guestLink, location.href).href")
+            link = await anne.invitation()
             await luc.enter(link)
             await zoe.enter(link)
             await anne.sees_and_hears(LUC, ZOE)
@@ -40,7 +40,7 @@ async def test_two_people_write_raise_a_hand_mute_share_and_leave(tmp_path: Path
     with running(tmp_path) as server:
         async with people(ANNE, LUC) as (anne, luc):
             await anne.enter(server.link)
-            await luc.enter(await anne.page.evaluate("new URL(window.parvis.guestLink, location.href).href"))
+            await luc.enter(await anne.invitation())
             await anne.sees_and_hears(LUC)
 
             await anne.page.get_by_role("button", name="Messages").click()
@@ -69,7 +69,7 @@ async def test_a_link_that_was_altered_or_cut_lets_nobody_in(tmp_path: Path) -> 
     with running(tmp_path) as server:
         async with people(ANNE, LUC) as (anne, luc):
             await anne.enter(server.link)
-            link = await anne.page.evaluate("new URL(window.parvis.guestLink, location.href).href")
+            link = await anne.invitation()
             await luc.page.goto(link.split("#")[0])
             await luc.page.get_by_role("heading", name="Ce lien est incomplet").wait_for()
             await luc.page.goto(link[:-6] + ("AAAAAA" if not link.endswith("AAAAAA") else "BBBBBB"))

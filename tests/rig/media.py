@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 PROMPTS = Path("/usr/share/asterisk/sounds/fr_CA_f_June")
-"""Debian's asterisk-core-sounds-fr-g722: a Québec speaker, 16 kHz."""
+"""Debian's asterisk-core-sounds-fr-g722: a Québec speaker, 16 kHz. `script/test` installs it."""
 RATE = 48_000
 WIDTH, HEIGHT, FRAMES_PER_S = 640, 360, 15
 LOOP_FRAMES = 30
@@ -65,11 +65,6 @@ CHANTAL = Person(
     ),
 )  # fmt: skip
 PEOPLE = (AMELIE, BENOIT, CHANTAL)
-
-
-def missing() -> str | None:
-    """Return why there is no speech here, or None."""
-    return None if PROMPTS.is_dir() else "the French prompts are not installed (asterisk-core-sounds-fr-g722)"
 
 
 def prompt(name: str) -> Samples:
@@ -129,6 +124,11 @@ class Devices:
     person: Person
     audio: Path
     video: Path
+
+    @property
+    def arguments(self) -> list[str]:
+        """Chromium's arguments for them."""
+        return [f"--use-file-for-fake-audio-capture={self.audio}", f"--use-file-for-fake-video-capture={self.video}"]
 
 
 def devices(person: Person, folder: Path, *, silence_s: float = 0.0) -> Devices:

@@ -8,8 +8,6 @@ import pytest
 
 from tests.rig import media
 
-pytestmark = pytest.mark.skipif(media.missing() is not None, reason=str(media.missing()))
-
 
 @pytest.mark.parametrize("person", media.PEOPLE, ids=lambda person: person.name.split()[0])
 def test_everybody_says_something_audible(person: media.Person) -> None:

@@ -9,13 +9,12 @@ import pytest
 from control import messages as m
 from control.ids import ParticipantId, PipeId, PublicationId, RoomId
 from sfu.pipes.receiver import PipePacket
-from tests.rig.media import AMELIE, missing, prompt
+from tests.rig.media import AMELIE, prompt
 from transcription import models
 from transcription.engine import Engine
 from transcription.stream import Stream, Utterance
 from transcription.vad import VoiceDetector, open_session
 
-pytestmark = pytest.mark.skipif(missing() is not None, reason=missing() or "")
 SPEC = m.PipeSpec(PipeId("p"), PublicationId("mic"), "opus", 48_000, 111, 1, bytes(16), bytes(12))
 JOB = m.StartCaptions(RoomId("r"), ParticipantId("anne"), "Anne", SPEC)
 
