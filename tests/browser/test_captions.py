@@ -1,6 +1,7 @@
 """Live French captions of real Québec speech, through browsers, media worker, pipe and Whisper."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import jiwer
@@ -25,7 +26,9 @@ def normal(text: str) -> str:
     return " ".join(re.sub(r"[^\w]", " ", text).split())
 
 
-async def test_captions_with_the_right_speaker_and_words_arrive_while_somebody_speaks(tmp_path: Path) -> None:
+async def test_captions_with_the_right_speaker_and_words_arrive_while_somebody_speaks(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     arguments = devices(AMELIE, tmp_path).arguments
     with running(tmp_path / "data") as server:
         async with people(AMELIE.name, LUC, devices={AMELIE.name: arguments}) as (amelie, luc):
@@ -39,6 +42,7 @@ async def test_captions_with_the_right_speaker_and_words_arrive_while_somebody_s
             # The first one may be the tail of a sentence that was under way; each is held against its best match.
             references = [normal(said) for _, said in AMELIE.sentences]
             errors = [min(jiwer.wer(reference, normal(text)) for reference in references) for _, text in captions[1:]]
-            print(f"word error rate of {len(errors)} captions: {sum(errors) / len(errors):.1%}", captions)
+            print(captions)
+            record_property(f"word error rate of {len(errors)} captions", f"{sum(errors) / len(errors):.1%}")
             assert sum(errors) / len(errors) < 0.5
             assert (amelie.errors, luc.errors) == ([], [])
