@@ -6,17 +6,23 @@ given on the command line, the defaults here. A bad value ends the start with on
 
 import os
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from configs.problems import Problem, SettingsError, problem_of
+
+PREFIX = "PARVIS_"
+NAMED_FILE = "PARVIS_CONFIG"
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
-class SettingsError(Exception):
-    """A setting is wrong; the message names the option, says what is wrong and what is allowed."""
+def _listed(value: object) -> object:
+    """Split a list that the environment gives as one text, by commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class _Section(BaseModel):
@@ -29,14 +35,24 @@ class WebSettings(_Section):
     host: str = "127.0.0.1"
     port: Port = 8080
     """Plain HTTP, for this machine's own browsers and for a reverse proxy. 0 lets the system choose."""
-    tls_host: str = "0.0.0.0"
-    tls_port: Port | None = None
-    """HTTPS for other machines; None means off."""
+    tls: bool = True
+    """HTTPS for other machines: browsers give camera and microphone to no page that came by plain HTTP."""
+    tls_host: str = "::"
+    """`::` is every address, IPv4 included."""
+    tls_port: Port = 8443
+    """0 lets the system choose."""
     tls_certificate: Path | None = None
+    """PEM, the certificate first, then those of its issuers; None means one that Parvis makes."""
     tls_key: Path | None = None
-    public_url: str | None = None
+    public_url: Annotated[str, Field(pattern=r"^https://[^/?#\s]+$")] | None = None
     """What people type, when a reverse proxy stands in front."""
     language: Literal["fr", "en"] = "fr"
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("certificate_without_key")
+        return self
 
 
 class MediaSettings(_Section):
@@ -45,7 +61,7 @@ class MediaSettings(_Section):
     host: str = "0.0.0.0"
     port: Port = 0
     """One UDP port for everybody; 0 lets the system choose."""
-    advertised_addresses: list[str] = []
+    advertised_addresses: Annotated[list[str], NoDecode, BeforeValidator(_listed)] = []
     """Addresses told to browsers; empty means every address of this machine."""
     coalesce_ms: Annotated[float, Field(ge=0, le=5)] = 0.0
     """Join packets that arrive within this time into one send; never audio alone."""
@@ -86,7 +102,7 @@ class StorageSettings(_Section):
 class Settings(BaseSettings):
     """All settings of one installation."""
 
-    model_config = SettingsConfigDict(env_prefix="PARVIS_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
     data: Path = Path("data")
     """The folder of everything that Parvis keeps: secrets, database, recordings, sockets."""
@@ -128,26 +144,40 @@ class Settings(BaseSettings):
         return self.data / "control.sock"
 
 
+def options(model: type[BaseModel] = Settings, section: str = "") -> Iterator[str]:
+    """Yield the name of every option, as `web.port`."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, _Section):
+            yield from options(kind, f"{name}.")
+        else:
+            yield section + name
+
+
+def variable_of(option: str) -> str:
+    """Return the environment variable that sets an option."""
+    return PREFIX + option.replace(".", "__").upper()
+
+
 def load(path: Path | None = None) -> Settings:
     """Read the settings; `path` (or `PARVIS_CONFIG`) names a TOML file. Raises SettingsError."""
-    if path is None and (named := os.environ.get("PARVIS_CONFIG")):
+    if path is None and (named := os.environ.get(NAMED_FILE)):
         path = Path(named)
     values: dict[str, Any] = {}
     if path is not None:
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from error
-        except tomllib.TOMLDecodeError as error:
-            raise SettingsError(f"{path} is not valid TOML: {error}") from error
+            raise SettingsError([Problem(str(path), "unreadable", error.strerror)]) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError([Problem(str(path), "not_toml", str(error))]) from error
+    known = {variable_of(option) for option in options()} | {NAMED_FILE}
+    strange = [Problem(name, "unknown") for name in sorted(os.environ) if name.startswith(PREFIX) and name not in known]
+    if strange:
+        raise SettingsError(strange)
     try:
         return Settings(**values)
     except ValidationError as error:
-        lines = []
-        for problem in error.errors():
-            option = ".".join(str(part) for part in problem["loc"])
-            if problem["type"] == "extra_forbidden":
-                lines.append(f"{option}: there is no such option")
-            else:
-                lines.append(f"{option} = {problem['input']!r}: {problem['msg']}")
-        raise SettingsError("; ".join(lines)) from error
+        schema = Settings.model_json_schema()
+        set_by = {option: name for option in options() if (name := variable_of(option)) in os.environ}
+        raise SettingsError([problem_of(each, schema, set_by) for each in error.errors()]) from error

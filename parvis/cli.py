@@ -3,11 +3,13 @@
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
 
-from configs.settings import SettingsError, load
-from parvis.errors import StartError
+from configs.problems import SettingsError
+from configs.settings import NAMED_FILE, load
+from parvis.errors import StartError, explain
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         settings = load(options.config)
+        if options.config is not None:
+            os.environ[NAMED_FILE] = str(options.config.absolute())  # workers started from here read the same file
         logging.basicConfig(
             level=settings.log_level.upper(),
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -49,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
 
             asyncio.run(serve(settings))
     except SettingsError as error:
-        print(f"parvis: {StartError('settings', reason=error)}", file=sys.stderr)
+        for problem in error.problems:
+            print(f"parvis: {explain(problem)}", file=sys.stderr)
         return 2
     except StartError as error:
         print(f"parvis: {error}", file=sys.stderr)

@@ -1,17 +1,68 @@
 """What keeps Parvis from starting, in one sentence, in the operator's language."""
 
 import os
+import re
+
+from configs.problems import Allowed, Problem
 
 TEXTS = {
     "data_folder": (
         "le dossier de données {path} n'est pas utilisable ({reason}) : changez l'option data.",
         "the data folder {path} cannot be used ({reason}): change the option data.",
     ),
+    "data_in_use": (
+        "un autre Parvis se sert déjà du dossier de données {path} : arrêtez-le ou changez l'option data.",
+        "another Parvis uses the data folder {path}: stop it or change the option data.",
+    ),
     "port_in_use": (
         "le port {port} est déjà utilisé : changez l'option {option}.",
         "port {port} is in use: change the option {option}.",
     ),
-    "settings": ("réglages : {reason}", "settings: {reason}"),
+    "port_refused": (
+        "le système refuse le port {port} à ce compte : donnez à l'option {option} un port à partir de 1024, ou "
+        "au service le droit CAP_NET_BIND_SERVICE.",
+        "the system refuses port {port} to this account: give the option {option} a port from 1024 on, or the service "
+        "the right CAP_NET_BIND_SERVICE.",
+    ),
+    "not_an_address": (
+        "{option} = {host!r} n'est pas une adresse de cette machine ({reason}).",
+        "{option} = {host!r} is not an address of this machine ({reason}).",
+    ),
+    "certificate": (
+        "{option} = {path} ne peut pas servir : {reason}.",
+        "{option} = {path} cannot be used: {reason}.",
+    ),
+}
+
+PROBLEMS = {
+    "unreadable": (
+        "le fichier de réglages {option} ne peut pas être lu : {detail}.",
+        "the settings file {option} cannot be read: {detail}.",
+    ),
+    "not_toml": (
+        "{option} n'est pas un fichier TOML valide : {detail}.",
+        "{option} is not valid TOML: {detail}.",
+    ),
+    "unknown": (
+        "{option} : il n'y a pas d'option de ce nom (configs/parvis.toml les explique toutes).",
+        "{option}: there is no option of this name (configs/parvis.toml explains them all).",
+    ),
+    "invalid": ("{option} = {detail} : il faut {allowed}.", "{option} = {detail}: this must be {allowed}."),
+    "certificate_without_key": (
+        "web.tls_certificate et web.tls_key vont ensemble : donnez les deux, ou aucune.",
+        "web.tls_certificate and web.tls_key go together: give both or neither.",
+    ),
+}
+
+SHAPES = {
+    "whole": ("un nombre entier{range}", "a whole number{range}"),
+    "number": ("un nombre{range}", "a number{range}"),
+    "switch": ("true ou false", "true or false"),
+    "text": ("un texte", "a text"),
+    "list": ("une liste de textes", "a list of texts"),
+    "choice": ("l'une de ces valeurs : {choices}", "one of these: {choices}"),
+    "table": ("une section avec ses options", "a section with its options"),
+    "https_url": ("une adresse comme https://visites.exemple.ca", "an address like https://visits.example.org"),
 }
 
 
@@ -19,6 +70,39 @@ class StartError(Exception):
     """A start that failed for a reason which the operator can mend."""
 
     def __init__(self, code: str, **values: object) -> None:
-        language = os.environ.get("LC_ALL") or os.environ.get("LANG") or "fr"
-        french, english = TEXTS[code]
-        super().__init__((french if language.startswith("fr") else english).format(**values))
+        super().__init__(in_words(TEXTS[code]).format(**values))
+
+
+def in_words(text: tuple[str, str]) -> str:
+    """Return the French or the English text, as the operator's environment asks (LC_ALL, LANG); French first."""
+    language = os.environ.get("LC_ALL") or os.environ.get("LANG") or "fr"
+    return text[0] if french(language) else text[1]
+
+
+def french(language: str) -> bool:
+    """Return whether a locale means French. `C` and `POSIX` name no language: French is the first one."""
+    return language.startswith("fr") or language.partition(".")[0] in ("C", "POSIX")
+
+
+def explain(problem: Problem) -> str:
+    """Return one sentence that names the option, its value and what is allowed."""
+    option = f"{problem.option} ({problem.variable})" if problem.variable else problem.option
+    said = repr(problem.detail) if problem.kind == "invalid" else str(problem.detail)
+    detail = re.sub(r"//[^/@]*@", "//…@", said)  # a password in a URL is nobody's reading
+    allowed = _allowed(problem.allowed) if problem.allowed is not None else ""
+    return in_words(PROBLEMS[problem.kind]).format(option=option, detail=detail, allowed=allowed)
+
+
+def _allowed(allowed: Allowed) -> str:
+    low, above, high = (
+        f"{bound:g}" if bound is not None else None for bound in (allowed.low, allowed.above, allowed.high)
+    )
+    between = ""
+    if low is not None and high is not None:
+        between = in_words((" de {low} à {high}", " from {low} to {high}"))
+    elif above is not None and high is not None:
+        between = in_words((" plus grand que {above}, {high} au plus", " above {above}, {high} at most"))
+    elif low is not None:
+        between = in_words((" à partir de {low}", " from {low} on"))
+    between = between.format(low=low, above=above, high=high)
+    return in_words(SHAPES[allowed.shape]).format(range=between, choices=", ".join(allowed.choices))
