@@ -1,13 +1,27 @@
-"""The tables. Alembic's migrations in storage/migrations make and change them; nothing else does."""
+"""The tables. Alembic's migrations in storage/migrations make and change them; nothing else does.
 
-from datetime import datetime
+Times are Unix seconds of the server, as everywhere in Parvis. What comes from outside is `Text`: PostgreSQL would
+refuse what is longer than a `String`, SQLite would not.
+"""
 
-from sqlalchemy import JSON, Boolean, DateTime, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, Integer, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Of constraints and indexes: a later migration must be able to name them on every engine."""
 
 
 class Base(DeclarativeBase):
     """The metadata of all tables."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {str: Text, float: Double}  # noqa: RUF012 - SQLAlchemy's own way
 
 
 class VisitRow(Base):
@@ -15,14 +29,14 @@ class VisitRow(Base):
 
     __tablename__ = "visits"
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    title: Mapped[str] = mapped_column(String(200), default="")
-    language: Mapped[str] = mapped_column(String(8), default="fr")
-    state: Mapped[str] = mapped_column(String(16), default="created")
-    """`created`, `open`, `ended`."""
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    id: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    language: Mapped[str]
+    state: Mapped[str]
+    """`created`, `open` (somebody has been in it), `ended` (for all; nobody enters again)."""
+    created_at_s: Mapped[float]
+    started_at_s: Mapped[float | None]
+    ended_at_s: Mapped[float | None]
 
 
 class RecordingRow(Base):
@@ -30,48 +44,49 @@ class RecordingRow(Base):
 
     __tablename__ = "recordings"
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
     visit_id: Mapped[str] = mapped_column(ForeignKey("visits.id", ondelete="CASCADE"), index=True)
-    state: Mapped[str] = mapped_column(String(16))
-    """`active`, `stopped`, `failed`."""
-    started_at_s: Mapped[float] = mapped_column(Float)
-    duration_s: Mapped[float | None] = mapped_column(Float)
-    problem: Mapped[str | None] = mapped_column(String(64))
+    state: Mapped[str]
+    """`active`, `stopped`, `failed` (what was written until then stays)."""
+    started_at_s: Mapped[float]
+    duration_s: Mapped[float | None]
+    problem: Mapped[str | None]
 
 
 class RecordingTrackRow(Base):
-    """One file of a recording; see control.messages.RecordedTrack."""
+    """One file of a recording; see control.messages.RecordedTrack. Offsets are from the recording's start."""
 
     __tablename__ = "recording_tracks"
 
     recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True)
-    file: Mapped[str] = mapped_column(String(200), primary_key=True)
-    publication: Mapped[str] = mapped_column(String(64))
-    participant: Mapped[str] = mapped_column(String(64))
-    name: Mapped[str] = mapped_column(String(80))
-    source: Mapped[str] = mapped_column(String(16))
-    kind: Mapped[str] = mapped_column(String(8))
-    codec: Mapped[str] = mapped_column(String(8))
-    start_s: Mapped[float] = mapped_column(Float)
-    duration_s: Mapped[float] = mapped_column(Float)
-    bytes: Mapped[int] = mapped_column(Integer)
-    complete: Mapped[bool] = mapped_column(Boolean, default=True)
+    file: Mapped[str] = mapped_column(primary_key=True)
+    publication: Mapped[str]
+    participant: Mapped[str]
+    name: Mapped[str]
+    source: Mapped[str]
+    kind: Mapped[str]
+    codec: Mapped[str]
+    start_s: Mapped[float]
+    duration_s: Mapped[float]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    complete: Mapped[bool]
 
 
 class TranscriptSegmentRow(Base):
-    """A final caption, kept. Times are Unix seconds of the server."""
+    """A final caption, kept. Words are `{text, start_at_s, end_at_s, probability}`."""
 
     __tablename__ = "transcript_segments"
-    __table_args__ = (Index("ix_transcript_visit_time", "visit_id", "start_at_s"),)
+    __table_args__ = (Index(None, "visit_id", "start_at_s"),)
 
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    visit_id: Mapped[str] = mapped_column(ForeignKey("visits.id", ondelete="CASCADE"))
-    participant: Mapped[str] = mapped_column(String(64))
-    publication: Mapped[str] = mapped_column(String(64))
-    speaker: Mapped[str] = mapped_column(String(80))
-    text: Mapped[str] = mapped_column(Text)
-    language: Mapped[str] = mapped_column(String(8))
-    model: Mapped[str] = mapped_column(String(64))
-    start_at_s: Mapped[float] = mapped_column(Float)
-    end_at_s: Mapped[float] = mapped_column(Float)
+    visit_id: Mapped[str] = mapped_column(ForeignKey("visits.id", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer)
+    participant: Mapped[str]
+    publication: Mapped[str]
+    speaker: Mapped[str]
+    text: Mapped[str]
+    language: Mapped[str]
+    model: Mapped[str]
+    start_at_s: Mapped[float]
+    end_at_s: Mapped[float]
     words: Mapped[list[dict[str, object]]] = mapped_column(JSON)

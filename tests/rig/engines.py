@@ -74,6 +74,12 @@ class Postgres(Engine):
 
     _number = 0
 
+    def start(self) -> None:
+        """Run the server and wait until it answers."""
+        super().start()
+        ready = [_postgres_binaries() / "pg_isready", "-q", "-h", self.folder, "-U", "parvis"]
+        _wait(self, lambda: subprocess.run(ready, check=False).returncode == 0)
+
     def socket_url(self, database: str) -> str:
         """Return the address of a database."""
         return f"postgresql://parvis@/{database}?host={self.folder}"
@@ -108,8 +114,6 @@ def postgres() -> Iterator[Postgres]:
         )
         server.start()
         try:
-            ready = [binaries / "pg_isready", "-q", "-h", folder, "-U", "parvis"]
-            _wait(server, lambda: subprocess.run(ready, check=False).returncode == 0)
             yield server
         finally:
             server.stop()
