@@ -9,6 +9,7 @@ import sys
 import time
 
 from control.process import end
+from parvis.errors import CANNOT_START, StartError
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +25,13 @@ def _die_with_parent() -> None:
 
 
 async def keep_running(command: str, environment: dict[str, str]) -> None:
-    """Run `parvis COMMAND` as a child until cancelled, with growing pauses when it keeps dying."""
+    """Run `parvis COMMAND` as a child until cancelled, with growing pauses when it keeps dying.
+
+    Raises StartError when the very first one finds that it cannot start: the operator reads why and mends it. Once one
+    has started, the visits go on and wait for the next, whatever keeps it away.
+    """
     backoff = FIRST_BACKOFF_S
+    first = True
     while True:
         started = time.monotonic()
         process = await asyncio.create_subprocess_exec(
@@ -41,6 +47,9 @@ async def keep_running(command: str, environment: dict[str, str]) -> None:
         except asyncio.CancelledError:
             await end(process)
             raise
+        if first and code == CANNOT_START:
+            raise StartError("worker", command=command)
+        first = False
         if time.monotonic() - started > HEALTHY_S:
             backoff = FIRST_BACKOFF_S
         logger.warning("parvis %s ended with %s; starting it again in %.1f s", command, code, backoff)

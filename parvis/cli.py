@@ -9,11 +9,11 @@ from pathlib import Path
 
 from configs.problems import SettingsError
 from configs.settings import NAMED_FILE, load
-from parvis.errors import StartError, explain
+from parvis.errors import CANNOT_START, StartError, explain
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return the exit status (2 for what the operator can mend)."""
+    """Run one command; return the exit status (CANNOT_START for what the operator can mend)."""
     parser = argparse.ArgumentParser(prog="parvis", description="Self-hosted video visits and hearings.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
@@ -43,7 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "media":
             from sfu.service import run
 
-            asyncio.run(run(settings))
+            try:
+                asyncio.run(run(settings))
+            except OSError as error:
+                raise StartError.of_socket(error, "media", settings.media.host, settings.media.port) from error
         elif options.command == "transcribe":
             from transcription.worker import run as transcribe
 
@@ -55,10 +58,10 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         for problem in error.problems:
             print(f"parvis: {explain(problem)}", file=sys.stderr)
-        return 2
+        return CANNOT_START
     except StartError as error:
         print(f"parvis: {error}", file=sys.stderr)
-        return 2
+        return CANNOT_START
     except KeyboardInterrupt:
         return 130
     return 0

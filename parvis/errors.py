@@ -1,9 +1,13 @@
 """What keeps Parvis from starting, in one sentence, in the operator's language."""
 
+import errno
 import os
 import re
 
 from configs.problems import Allowed, Problem
+
+CANNOT_START = 2
+"""Exit status of a process that said in words what the operator can mend."""
 
 TEXTS = {
     "data_folder": (
@@ -27,6 +31,10 @@ TEXTS = {
     "not_an_address": (
         "{option} = {host!r} n'est pas une adresse de cette machine ({reason}).",
         "{option} = {host!r} is not an address of this machine ({reason}).",
+    ),
+    "worker": (
+        "parvis {command} n'a pas pu démarrer ; la raison est écrite juste au-dessus.",
+        "parvis {command} could not start; the reason stands just above.",
     ),
     "certificate": (
         "{option} = {path} ne peut pas servir : {reason}.",
@@ -71,6 +79,14 @@ class StartError(Exception):
 
     def __init__(self, code: str, **values: object) -> None:
         super().__init__(in_words(TEXTS[code]).format(**values))
+
+    @classmethod
+    def of_socket(cls, error: OSError, section: str, host: str, port: int) -> "StartError":
+        """Say why nothing can listen where a section's options `host` and `port` say."""
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            code = "port_in_use" if error.errno == errno.EADDRINUSE else "port_refused"
+            return cls(code, port=port, option=f"{section}.port")
+        return cls("not_an_address", option=f"{section}.host", host=host, reason=error.strerror or error)
 
 
 def in_words(text: tuple[str, str]) -> str:

@@ -40,7 +40,7 @@ async def serve(settings: Settings) -> None:
     try:
         await site.start()
     except OSError as error:
-        raise StartError("port_in_use", port=settings.web.port, option="web.port") from error
+        raise StartError.of_socket(error, "web", settings.web.host, settings.web.port) from error
     port = runners[1].addresses[0][1]
     environment = {"PARVIS_CONTROL_TOKEN": token, "PARVIS_DATA": str(settings.data)}
     workers = ("media", "transcribe") if settings.transcription.enabled else ("media",)
@@ -55,6 +55,11 @@ async def serve(settings: Settings) -> None:
             await stop.wait()
             for task in running:
                 task.cancel()
+    except ExceptionGroup as group:
+        unable = group.subgroup(StartError)
+        if unable is None:
+            raise
+        raise unable.exceptions[0] from None
     finally:
         for runner in reversed(runners):
             await runner.cleanup()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -26,6 +27,11 @@ logger = logging.getLogger(__name__)
 MAX_PARTICIPANTS = 50
 CHAT_KEPT = 200
 CAPTIONS_KEPT = 500
+MEDIA_WAIT_S = 10.0
+"""How long a request waits for a media worker."""
+FIRST_PAUSE_S = 0.1
+LAST_PAUSE_S = 2.0
+"""Between two questions to a media worker that refuses to open the room."""
 
 
 class Room:
@@ -274,21 +280,26 @@ class Room:
     async def _media(self) -> Worker:
         """Return this room's media worker, waiting for one to come if need be; raises ClientError."""
         async with self._opening:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + MEDIA_WAIT_S
+            pause = FIRST_PAUSE_S
             while self._worker is None or self._worker.lost:
                 worker = self._hub.choose("media")
+                self._ready.clear()
                 if worker is not None:
                     try:
                         await worker.request(m.OpenRoom(self.id))
-                    except WorkerError:
-                        continue
-                    self._worker = worker
-                    break
-                self._ready.clear()
-                try:
-                    await asyncio.wait_for(self._ready.wait(), deadline - time.monotonic())
-                except TimeoutError as error:
-                    raise ClientError("media_unavailable") from error
+                    except WorkerError as error:
+                        logger.warning("no room on %s: %s", worker.id, error)
+                    else:
+                        self._worker = worker
+                        break
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise ClientError("media_unavailable")
+                # Whoever refused is asked again, less and less often; another worker that comes is asked at once.
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ready.wait(), left if worker is None else min(pause, left))
+                pause = min(LAST_PAUSE_S, pause * 2)
             return self._worker
 
     async def _ask(self, command: m.Command) -> m.Result:
