@@ -39,14 +39,15 @@ def main(arguments: list[str] | None = None) -> int:
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
             stream=sys.stderr,
         )
-        logging.getLogger("faster_whisper").setLevel(logging.WARNING)
+        for talkative in ("faster_whisper", "alembic"):
+            logging.getLogger(talkative).setLevel(logging.WARNING)
         if options.command == "media":
             from sfu.service import run
 
             try:
                 asyncio.run(run(settings))
             except OSError as error:
-                raise StartError.of_socket(error, "media.", settings.media.host, settings.media.port) from error
+                raise StartError.of_socket(error, "media", settings.media.host, settings.media.port) from error
         elif options.command == "transcribe":
             from transcription.worker import run as transcribe
 

@@ -40,6 +40,35 @@ TEXTS = {
         "{option} = {path} ne peut pas servir : {reason}.",
         "{option} = {path} cannot be used: {reason}.",
     ),
+    "database_url": (
+        "storage.database = {url} n'est pas l'adresse d'une base de données : il faut sqlite:///chemin ou "
+        "postgresql://utilisateur:motdepasse@serveur/base ({reason}).",
+        "storage.database = {url} is not the address of a database: this must be sqlite:///path or "
+        "postgresql://user:password@host/name ({reason}).",
+    ),
+    "database_unreachable": (
+        "la base de données {url} ne peut pas servir ({reason}) : vérifiez qu'elle fonctionne, ou changez l'option "
+        "storage.database.",
+        "the database {url} cannot be used ({reason}): check that it is running, or change the option "
+        "storage.database.",
+    ),
+    "database_newer": (
+        "la base de données {url} vient d'une version plus récente de Parvis ({reason}) : installez cette version, ou "
+        "changez l'option storage.database.",
+        "the database {url} was made by a newer version of Parvis ({reason}): install that version, or change the "
+        "option storage.database.",
+    ),
+    "bus_url": (
+        "storage.bus = {url} n'est pas une adresse qui convient : il faut memory://, redis://serveur:6379/0 ou "
+        "unix:///chemin ({reason}).",
+        "storage.bus = {url} is not an address that fits: this must be memory://, redis://host:6379/0 or "
+        "unix:///path ({reason}).",
+    ),
+    "bus_unreachable": (
+        "le serveur Redis {url} ne répond pas ({reason}) : vérifiez qu'il fonctionne, ou changez l'option storage.bus.",
+        "the Redis server {url} does not answer ({reason}): check that it is running, or change the option "
+        "storage.bus.",
+    ),
 }
 
 PROBLEMS = {
@@ -81,12 +110,12 @@ class StartError(Exception):
         super().__init__(in_words(TEXTS[code]).format(**values))
 
     @classmethod
-    def of_socket(cls, error: OSError, prefix: str, host: str, port: int) -> "StartError":
-        """Say why nothing can listen where two options say, `web.tls_host` and `web.tls_port` for `web.tls_`."""
+    def of_socket(cls, error: OSError, section: str, host: str, port: int) -> "StartError":
+        """Say why nothing can listen where a section's options `host` and `port` say."""
         if error.errno in (errno.EADDRINUSE, errno.EACCES):
             code = "port_in_use" if error.errno == errno.EADDRINUSE else "port_refused"
-            return cls(code, port=port, option=f"{prefix}port")
-        return cls("not_an_address", option=f"{prefix}host", host=host, reason=error.strerror or error)
+            return cls(code, port=port, option=f"{section}.port")
+        return cls("not_an_address", option=f"{section}.host", host=host, reason=error.strerror or error)
 
 
 def in_words(text: tuple[str, str]) -> str:

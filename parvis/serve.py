@@ -1,46 +1,44 @@
 """`parvis serve`: the control plane and, as child processes, one worker of each kind."""
 
 import asyncio
-import fcntl
-import os
 import signal
-import ssl
-import sys
-from pathlib import Path
 
 from aiohttp import web
 
 from accounts.links import LinkSigner
 from configs.settings import Settings
-from parvis.addresses import outside
 from parvis.children import keep_running
 from parvis.errors import StartError
-from parvis.greeting import greeting, other_machines, other_port
-from parvis.https import Https
-from parvis.listening import listen
 from parvis.secrets import Secrets
+from parvis.stores import Stores, open_stores
+from signaling.placement import Placement
 from signaling.service import Signaling
 from signaling.workers import WorkerHub
+from storage.visits import Visits
 from web.app import create_app
 
 
 async def serve(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM. Raises StartError for what the operator can mend."""
-    wanted = settings.web
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        claim = claim_folder(settings.data)
         secrets = Secrets.load(settings.data)
     except OSError as error:
         raise StartError("data_folder", path=str(settings.data), reason=error.strerror or "") from error
-    https = Https(wanted, settings.data) if wanted.tls else None
+    async with open_stores(settings) as stores:
+        await _serve(settings, secrets, stores)
+
+
+async def _serve(settings: Settings, secrets: Secrets, stores: Stores) -> None:
     token = settings.control_token or secrets.control_token
     hub = WorkerHub(token)
     links = LinkSigner(secrets.links)
-    signaling = Signaling(hub=hub, links=links, settings=settings)
+    visits = Visits(stores.database)
+    placement = Placement(stores.directory, stores.control)
+    signaling = Signaling(hub=hub, links=links, settings=settings, visits=visits, placement=placement)
     control = web.Application()
     control.add_routes([web.get("/control", hub.handle)])
-    pages = create_app(settings=settings, signaling=signaling, links=links, admin_key=secrets.admin_key)
+    pages = create_app(settings=settings, signaling=signaling, links=links, visits=visits, admin_key=secrets.admin_key)
     # No access log: addresses of people and the secrets in paths are nobody's reading.
     runners = [web.AppRunner(control, access_log=None), web.AppRunner(pages, access_log=None)]
     for runner in runners:
@@ -48,13 +46,12 @@ async def serve(settings: Settings) -> None:
     settings.control_socket.unlink(missing_ok=True)
     await web.UnixSite(runners[0], str(settings.control_socket)).start()
     settings.control_socket.chmod(0o600)
-    port = await _serve_on(runners[1], wanted.host, wanted.port, "web.", None, chosen="port" in wanted.model_fields_set)
-    tls_port = 0
-    if https is not None:
-        chosen = "tls_port" in wanted.model_fields_set
-        tls_port = await _serve_on(
-            runners[1], wanted.tls_host, wanted.tls_port, "web.tls_", https.context, chosen=chosen
-        )
+    site = web.TCPSite(runners[1], settings.web.host, settings.web.port)
+    try:
+        await site.start()
+    except OSError as error:
+        raise StartError.of_socket(error, "web", settings.web.host, settings.web.port) from error
+    port = runners[1].addresses[0][1]
     environment = {"PARVIS_CONTROL_TOKEN": token, "PARVIS_DATA": str(settings.data)}
     workers = ("media", "transcribe") if settings.transcription.enabled else ("media",)
     stop = asyncio.Event()
@@ -64,14 +61,7 @@ async def serve(settings: Settings) -> None:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(signaling.run(), name="signaling")]
             running += [tasks.create_task(keep_running(name, environment), name=name) for name in workers]
-            if https is not None:
-                running.append(tasks.create_task(https.watch(), name="certificate"))
-            path = f"/new/{secrets.admin_key}"
-            print(greeting(path, port=port, public_url=wanted.public_url))
-            if https is not None:
-                seen = https.fingerprint if https.is_own else None
-                print(other_machines(path, addresses=outside(wanted.tls_host), port=tls_port, fingerprint=seen))
-            sys.stdout.flush()
+            print(f"Parvis: http://localhost:{port}/new/{secrets.admin_key}", flush=True)
             await stop.wait()
             for task in running:
                 task.cancel()
@@ -83,28 +73,3 @@ async def serve(settings: Settings) -> None:
     finally:
         for runner in reversed(runners):
             await runner.cleanup()
-        os.close(claim)
-
-
-def claim_folder(folder: Path) -> int:
-    """Keep a second Parvis out of the data folder; return the descriptor that holds the claim. Raises StartError."""
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise StartError("data_in_use", path=str(folder)) from error
-    return descriptor
-
-
-async def _serve_on(
-    runner: web.AppRunner, host: str, port: int, option: str, context: ssl.SSLContext | None, *, chosen: bool
-) -> int:
-    """Serve a runner on one more port and return it; say so when it is another than the default."""
-    sockets = listen(host, port, option, chosen=chosen)
-    for each in sockets:
-        await web.SockSite(runner, each, ssl_context=context).start()
-    got: int = sockets[0].getsockname()[1]
-    if port not in (0, got):
-        print(other_port(f"{option}port", port, got), file=sys.stderr, flush=True)
-    return got

@@ -17,6 +17,7 @@ from sfu.machines.negotiation import SOURCE_KINDS
 from signaling import messages as s
 from signaling.captions import CaptionJobs
 from signaling.errors import ClientError
+from signaling.placement import Placement
 from signaling.quality import score
 from signaling.roles import SOURCE_RIGHTS
 from signaling.session import RESUME_S, Session
@@ -37,7 +38,7 @@ LAST_PAUSE_S = 2.0
 class Room:
     """State of one visit while people are in it. All methods run on the event loop."""
 
-    def __init__(self, visit: str, title: str, hub: WorkerHub) -> None:
+    def __init__(self, visit: str, title: str, hub: WorkerHub, placement: Placement) -> None:
         self.id = RoomId(visit)
         self.title = title
         self.started_at_s = time.time()
@@ -46,7 +47,10 @@ class Room:
         self.recording = s.RecordingInfo("idle")
         self.captions_state = s.CaptionsInfo(False)
         self.ended = False
+        self.expected = 0
+        """People who are about to come in."""
         self._hub = hub
+        self._placement = placement
         self._worker: Worker | None = None
         self._ready = asyncio.Event()
         self._chat: deque[s.ChatLine] = deque(maxlen=CHAT_KEPT)
@@ -292,6 +296,7 @@ class Room:
                         logger.warning("no room on %s: %s", worker.id, error)
                     else:
                         self._worker = worker
+                        await self._placement.moved(self.id, worker.id)
                         break
                 left = deadline - time.monotonic()
                 if left <= 0:

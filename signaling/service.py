@@ -6,6 +6,8 @@ import asyncio
 import logging
 import secrets
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,12 +17,15 @@ from accounts.links import JoinLink, LinkError, LinkSigner
 from configs.settings import Settings
 from control import messages as m
 from signaling import messages as s
+from signaling.admission import Admission
 from signaling.errors import ClientError, text_of
 from signaling.limits import TokenBucket
+from signaling.placement import Placement
 from signaling.roles import rights_of
 from signaling.room import Room
 from signaling.session import MAX_QUEUED, Session
 from signaling.workers import Worker, WorkerHub
+from storage.visits import Visits
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +39,14 @@ GUEST_LINK_S = 24 * 3600
 class Signaling:
     """Owner of the rooms."""
 
-    def __init__(self, *, hub: WorkerHub, links: LinkSigner, settings: Settings) -> None:
+    def __init__(
+        self, *, hub: WorkerHub, links: LinkSigner, settings: Settings, visits: Visits, placement: Placement
+    ) -> None:
         self._hub = hub
         self._links = links
         self._settings = settings
+        self._admission = Admission(visits)
+        self._placement = placement
         self.rooms: dict[str, Room] = {}
         self._strangers = 0
         hub.on_notice = self._noticed
@@ -49,19 +58,27 @@ class Signaling:
         return [web.get("/signal", self._socket)]
 
     async def run(self) -> None:
-        """Look after sessions that did not come back, until cancelled."""
+        """Look after sessions that did not come back and after what others must know, until cancelled."""
         try:
-            while True:
-                await asyncio.sleep(1)
-                now = time.monotonic()
-                for name, room in list(self.rooms.items()):
-                    room.expire(now)
-                    if not room.sessions:
-                        await room.request_close()
-                        del self.rooms[name]
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._sweep(), name="sweep")
+                tasks.create_task(self._placement.run(self._hub.workers.values), name="placement")
         finally:
-            for room in self.rooms.values():
+            for name, room in self.rooms.items():
                 room.close()
+                await self._placement.release(name)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            now = time.monotonic()
+            for name, room in list(self.rooms.items()):
+                room.expire(now)
+                if not room.sessions and not room.expected:
+                    del self.rooms[name]
+                    await room.request_close()
+                    await self._placement.release(name)
+            await self._admission.write()
 
     # --- workers --------------------------------------------------------------------------------------------------
 
@@ -143,14 +160,14 @@ class Signaling:
             if isinstance(message, s.Resume):
                 return self._resume(message, outgoing)
             language = message.language
-            return self._join(message, outgoing)
+            return await self._join(message, outgoing)
         except ClientError as error:
             outgoing.put_nowait(s.encode(s.Error(error.code, text_of(error.code, language), fatal=True)))
             return None
         except TimeoutError:
             return None
 
-    def _join(self, message: s.Join, outgoing: asyncio.Queue[str | None]) -> tuple[Room, Session]:
+    async def _join(self, message: s.Join, outgoing: asyncio.Queue[str | None]) -> tuple[Room, Session]:
         try:
             link = self._links.verify(message.link, time.time())
         except LinkError as error:
@@ -158,17 +175,32 @@ class Signaling:
         name = " ".join("".join(c if c.isprintable() else " " for c in message.name).split())
         if not name:
             raise ClientError("malformed", fatal=True)
-        room = self.rooms.get(link.visit)
-        if room is None:
-            room = self.rooms[link.visit] = Room(link.visit, "", self._hub)
         session = Session(name, link.role, rights_of(link.role), message.language)
-        session.attach(outgoing)
-        try:
-            room.join(session, self.guest_link(link.visit) if "invite" in session.rights else None)
-        except ClientError:
-            session.outgoing = None
-            raise
+        async with self.entering(link.visit) as room:
+            session.attach(outgoing)
+            try:
+                room.join(session, self.guest_link(link.visit) if "invite" in session.rights else None)
+            except ClientError:
+                session.outgoing = None
+                raise
         return room, session
+
+    @asynccontextmanager
+    async def entering(self, visit: str) -> AsyncIterator[Room]:
+        """Give the room of a visit to somebody whose link is good, and keep it while the block lasts.
+
+        Raises ClientError, `visit_ended` among others.
+        """
+        room = self.rooms.get(visit)
+        if room is None:
+            room = self.rooms[visit] = Room(visit, "", self._hub, self._placement)
+        room.expected += 1
+        try:
+            room.title = (await self._admission.enter(visit)).title
+            await self._placement.claim(room.id)
+            yield room
+        finally:
+            room.expected -= 1
 
     def _resume(self, message: s.Resume, outgoing: asyncio.Queue[str | None]) -> tuple[Room, Session]:
         for room in self.rooms.values():
@@ -183,10 +215,10 @@ class Signaling:
         raise ClientError("resume_failed", fatal=True)
 
     def guest_link(self, visit: str) -> str:
-        """Return the address by which guests enter a visit: a path, unless `web.public_url` says what stands before."""
+        """Return the path and fragment by which guests enter a visit."""
         now = int(time.time())
         link = JoinLink(visit, "client", None, now - 60, now + GUEST_LINK_S, secrets.token_urlsafe(8))
-        return f"{self._settings.web.public_url or ''}/v/{visit}#{self._links.sign(link)}"
+        return f"/v/{visit}#{self._links.sign(link)}"
 
     async def _listen(self, socket: web.WebSocketResponse, room: Room, session: Session) -> None:
         messages = TokenBucket(rate=50, burst=100)
@@ -250,7 +282,7 @@ class Signaling:
                 room.leave(other, "removed")
             case s.EndVisit():
                 _need(session, "end")
-                await room.end()
+                await asyncio.gather(room.end(), self._admission.end(room.id))
                 return False
             case s.StartRecording() | s.StopRecording():
                 _need(session, "record")

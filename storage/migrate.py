@@ -1,17 +1,13 @@
-"""Bring the tables of a database to what this version of Parvis needs; tell whether models and migrations agree."""
+"""Bring the tables of a database to what this version of Parvis needs."""
 
 from pathlib import Path
-from typing import Any
 
 from alembic import command
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
-
-from storage.models import Base
 
 FOLDER = Path(__file__).parent / "migrations"
 LOCK = 0x7061727669730001
@@ -30,11 +26,6 @@ async def upgrade(engine: AsyncEngine) -> None:
     """
     async with engine.connect() as connection:
         await connection.run_sync(_upgrade)
-
-
-def differences(connection: Connection) -> list[Any]:
-    """Return what the tables of a database lack or have too much, compared with `storage.models`."""
-    return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata))
 
 
 def configuration(connection: Connection) -> Config:

@@ -16,6 +16,7 @@ from aiohttp import web
 from accounts.links import JoinLink, LinkSigner
 from configs.settings import Settings
 from signaling.service import Signaling
+from storage.visits import Visits
 from web.locales.catalogue import Catalogue
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ LANGUAGE_COOKIE = "language"
 
 SIGNER: web.AppKey[LinkSigner] = web.AppKey("signer", LinkSigner)
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
+VISITS: web.AppKey[Visits] = web.AppKey("visits", Visits)
 PAGES: web.AppKey[jinja2.Environment] = web.AppKey("pages", jinja2.Environment)
 CATALOGUE: web.AppKey[Catalogue] = web.AppKey("catalogue", Catalogue)
 ADMIN_KEY: web.AppKey[str] = web.AppKey("admin_key", str)
@@ -35,11 +37,14 @@ NONCE: web.RequestKey[str] = web.RequestKey("nonce", str)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def create_app(*, settings: Settings, signaling: Signaling, links: LinkSigner, admin_key: str) -> web.Application:
+def create_app(
+    *, settings: Settings, signaling: Signaling, links: LinkSigner, visits: Visits, admin_key: str
+) -> web.Application:
     """Put the application together. `admin_key` is the secret of the link that creates visits."""
     app = web.Application(middlewares=[headers, errors], client_max_size=1 << 20)
     app[SETTINGS] = settings
     app[SIGNER] = links
+    app[VISITS] = visits
     app[ADMIN_KEY] = admin_key
     app[CATALOGUE] = Catalogue.load(HERE / "locales")
     app[PAGES] = jinja2.Environment(
@@ -72,6 +77,7 @@ async def new_visit(request: web.Request) -> web.StreamResponse:
     if not hmac.compare_digest(request.match_info["key"].encode(), request.app[ADMIN_KEY].encode()):
         raise web.HTTPNotFound
     visit = "-".join("".join(secrets.choice(VISIT_ALPHABET) for _ in range(n)) for n in (4, 4, 3))
+    await request.app[VISITS].create(visit, language=request.app[SETTINGS].web.language)
     now = int(time.time())
     link = JoinLink(visit, "social_worker", None, now - 60, now + HOST_LINK_S, secrets.token_urlsafe(8))
     raise web.HTTPSeeOther(f"/v/{visit}#{request.app[SIGNER].sign(link)}")

@@ -34,9 +34,7 @@ def start(folder: Path, *arguments: str, **settings: str) -> subprocess.Complete
     environment = os.environ | {"PARVIS_DATA": str(folder / "data"), "PARVIS_TRANSCRIPTION__ENABLED": "false"}
     return subprocess.run(
         [sys.executable, "-m", "parvis", *arguments],
-        env=environment
-        | {"LANG": "fr_CA.UTF-8", "LC_ALL": "", "PARVIS_WEB__PORT": "0", "PARVIS_WEB__TLS_PORT": "0"}
-        | settings,
+        env=environment | {"LANG": "fr_CA.UTF-8", "LC_ALL": "", "PARVIS_WEB__PORT": "0"} | settings,
         capture_output=True,
         text=True,
         timeout=START_S,
@@ -72,3 +70,24 @@ def test_a_settings_file_given_on_the_command_line_reaches_the_workers(tmp_path:
     ended = start(tmp_path, "serve", "--config", relative)
     assert ended.returncode == 2
     assert f"le port {media_port} est déjà utilisé : changez l'option media.port." in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "address", "expected"),
+    [
+        ("DATABASE", "mysql://anne:secret@host/parvis", "storage.database = mysql://…@host/parvis n'est pas l'adresse"),
+        ("DATABASE", "postgresql://anne:secret@127.0.0.1:1/x", "la base de données postgresql://…@127.0.0.1:1/x ne"),
+        ("BUS", "amqp://anne:secret@host", "storage.bus = amqp://…@host n'est pas une adresse qui convient"),
+        ("BUS", "redis://:secret@127.0.0.1:1/0", "le serveur Redis redis://…@127.0.0.1:1/0 ne répond pas"),
+    ],
+    ids=["database address", "database away", "bus address", "bus away"],
+)
+def test_storage_that_cannot_be_used_ends_the_start_and_tells_no_password(
+    tmp_path: Path, option: str, address: str, expected: str
+) -> None:
+    ended = start(tmp_path, "serve", **{f"PARVIS_STORAGE__{option}": address})
+    assert ended.returncode == 2
+    assert f"parvis: {expected}" in ended.stderr
+    assert f"storage.{option.lower()}" in ended.stderr
+    assert "secret" not in ended.stderr
+    assert ended.stderr.count("\n") == 1

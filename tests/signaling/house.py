@@ -22,8 +22,12 @@ from sfu.machines.certificate import Certificate
 from sfu.rooms.engine import Engine
 from sfu.rooms.roster import EngineOptions
 from signaling import messages as s
+from signaling.placement import Placement
 from signaling.service import Signaling
 from signaling.workers import WorkerHub
+from storage.database import Database
+from storage.directory import MemoryDirectory
+from storage.visits import Visits
 from web.app import create_app
 
 TOKEN = "control token"
@@ -82,11 +86,21 @@ class Client:
 class House:
     """A running signaling server."""
 
-    def __init__(self, signaling: Signaling, signer: LinkSigner, http: aiohttp.ClientSession, url: str) -> None:
+    def __init__(
+        self,
+        signaling: Signaling,
+        signer: LinkSigner,
+        http: aiohttp.ClientSession,
+        url: str,
+        visits: Visits,
+        directory: MemoryDirectory,
+    ) -> None:
         self.signaling = signaling
         self.signer = signer
         self.http = http
         self.url = url
+        self.visits = visits
+        self.directory = directory
 
     def token(self, role: str = "client", visit: str = "visit", *, expires_in_s: int = 3600) -> str:
         """Return the token of a join link."""
@@ -151,8 +165,13 @@ async def house(data: Path) -> AsyncIterator[House]:
     settings = Settings(data=data, web=WebSettings(port=0))
     hub = WorkerHub(TOKEN)
     signer = LinkSigner(b"link secret")
-    signaling = Signaling(hub=hub, links=signer, settings=settings)
-    app = create_app(settings=settings, signaling=signaling, links=signer, admin_key="admin")
+    database = await Database.open(settings.database_url)
+    visits = Visits(database)
+    directory = MemoryDirectory()
+    signaling = Signaling(
+        hub=hub, links=signer, settings=settings, visits=visits, placement=Placement(directory, "this control plane")
+    )
+    app = create_app(settings=settings, signaling=signaling, links=signer, visits=visits, admin_key="admin")
     app.add_routes([web.get("/control", hub.handle)])
     runner = web.AppRunner(app)
     await runner.setup()
@@ -161,8 +180,10 @@ async def house(data: Path) -> AsyncIterator[House]:
     looking_after = asyncio.create_task(signaling.run())
     async with aiohttp.ClientSession() as http:
         try:
-            yield House(signaling, signer, http, f"http://127.0.0.1:{runner.addresses[0][1]}")
+            url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            yield House(signaling, signer, http, url, visits, directory)
         finally:
             looking_after.cancel()
             await asyncio.wait([looking_after])
             await runner.cleanup()
+            await database.close()
