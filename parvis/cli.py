@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
             try:
                 asyncio.run(run(settings))
             except OSError as error:
-                raise StartError.of_socket(error, "media", settings.media.host, settings.media.port) from error
+                raise StartError.of_socket(error, "media.", settings.media.host, settings.media.port) from error
         elif options.command == "transcribe":
             from transcription.worker import run as transcribe
 

@@ -110,12 +110,12 @@ class StartError(Exception):
         super().__init__(in_words(TEXTS[code]).format(**values))
 
     @classmethod
-    def of_socket(cls, error: OSError, section: str, host: str, port: int) -> "StartError":
-        """Say why nothing can listen where a section's options `host` and `port` say."""
+    def of_socket(cls, error: OSError, prefix: str, host: str, port: int) -> "StartError":
+        """Say why nothing can listen where two options say, `web.tls_host` and `web.tls_port` for `web.tls_`."""
         if error.errno in (errno.EADDRINUSE, errno.EACCES):
             code = "port_in_use" if error.errno == errno.EADDRINUSE else "port_refused"
-            return cls(code, port=port, option=f"{section}.port")
-        return cls("not_an_address", option=f"{section}.host", host=host, reason=error.strerror or error)
+            return cls(code, port=port, option=f"{prefix}port")
+        return cls("not_an_address", option=f"{prefix}host", host=host, reason=error.strerror or error)
 
 
 def in_words(text: tuple[str, str]) -> str:

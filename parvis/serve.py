@@ -1,14 +1,23 @@
 """`parvis serve`: the control plane and, as child processes, one worker of each kind."""
 
 import asyncio
+import fcntl
+import os
 import signal
+import ssl
+import sys
+from pathlib import Path
 
 from aiohttp import web
 
 from accounts.links import LinkSigner
 from configs.settings import Settings
+from parvis.addresses import outside
 from parvis.children import keep_running
 from parvis.errors import StartError
+from parvis.greeting import greeting, other_machines, other_port
+from parvis.https import Https
+from parvis.listening import listen
 from parvis.secrets import Secrets
 from parvis.stores import Stores, open_stores
 from signaling.placement import Placement
@@ -22,14 +31,20 @@ async def serve(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM. Raises StartError for what the operator can mend."""
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        claim = claim_folder(settings.data)
         secrets = Secrets.load(settings.data)
     except OSError as error:
         raise StartError("data_folder", path=str(settings.data), reason=error.strerror or "") from error
-    async with open_stores(settings) as stores:
-        await _serve(settings, secrets, stores)
+    try:
+        https = Https(settings.web, settings.data) if settings.web.tls else None
+        async with open_stores(settings) as stores:
+            await _serve(settings, secrets, stores, https)
+    finally:
+        os.close(claim)
 
 
-async def _serve(settings: Settings, secrets: Secrets, stores: Stores) -> None:
+async def _serve(settings: Settings, secrets: Secrets, stores: Stores, https: Https | None) -> None:
+    wanted = settings.web
     token = settings.control_token or secrets.control_token
     hub = WorkerHub(token)
     links = LinkSigner(secrets.links)
@@ -46,12 +61,13 @@ async def _serve(settings: Settings, secrets: Secrets, stores: Stores) -> None:
     settings.control_socket.unlink(missing_ok=True)
     await web.UnixSite(runners[0], str(settings.control_socket)).start()
     settings.control_socket.chmod(0o600)
-    site = web.TCPSite(runners[1], settings.web.host, settings.web.port)
-    try:
-        await site.start()
-    except OSError as error:
-        raise StartError.of_socket(error, "web", settings.web.host, settings.web.port) from error
-    port = runners[1].addresses[0][1]
+    port = await _serve_on(runners[1], wanted.host, wanted.port, "web.", None, chosen="port" in wanted.model_fields_set)
+    tls_port = 0
+    if https is not None:
+        chosen = "tls_port" in wanted.model_fields_set
+        tls_port = await _serve_on(
+            runners[1], wanted.tls_host, wanted.tls_port, "web.tls_", https.context, chosen=chosen
+        )
     environment = {"PARVIS_CONTROL_TOKEN": token, "PARVIS_DATA": str(settings.data)}
     workers = ("media", "transcribe") if settings.transcription.enabled else ("media",)
     stop = asyncio.Event()
@@ -61,7 +77,14 @@ async def _serve(settings: Settings, secrets: Secrets, stores: Stores) -> None:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(signaling.run(), name="signaling")]
             running += [tasks.create_task(keep_running(name, environment), name=name) for name in workers]
-            print(f"Parvis: http://localhost:{port}/new/{secrets.admin_key}", flush=True)
+            if https is not None:
+                running.append(tasks.create_task(https.watch(), name="certificate"))
+            path = f"/new/{secrets.admin_key}"
+            print(greeting(path, port=port, public_url=wanted.public_url))
+            if https is not None:
+                seen = https.fingerprint if https.is_own else None
+                print(other_machines(path, addresses=outside(wanted.tls_host), port=tls_port, fingerprint=seen))
+            sys.stdout.flush()
             await stop.wait()
             for task in running:
                 task.cancel()
@@ -73,3 +96,27 @@ async def _serve(settings: Settings, secrets: Secrets, stores: Stores) -> None:
     finally:
         for runner in reversed(runners):
             await runner.cleanup()
+
+
+def claim_folder(folder: Path) -> int:
+    """Keep a second Parvis out of the data folder; return the descriptor that holds the claim. Raises StartError."""
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise StartError("data_in_use", path=str(folder)) from error
+    return descriptor
+
+
+async def _serve_on(
+    runner: web.AppRunner, host: str, port: int, option: str, context: ssl.SSLContext | None, *, chosen: bool
+) -> int:
+    """Serve a runner on one more port and return it; say so when it is another than the default."""
+    sockets = listen(host, port, option, chosen=chosen)
+    for each in sockets:
+        await web.SockSite(runner, each, ssl_context=context).start()
+    got: int = sockets[0].getsockname()[1]
+    if port not in (0, got):
+        print(other_port(f"{option}port", port, got), file=sys.stderr, flush=True)
+    return got

@@ -215,10 +215,10 @@ class Signaling:
         raise ClientError("resume_failed", fatal=True)
 
     def guest_link(self, visit: str) -> str:
-        """Return the path and fragment by which guests enter a visit."""
+        """Return the address by which guests enter a visit: a path, unless `web.public_url` says what stands before."""
         now = int(time.time())
         link = JoinLink(visit, "client", None, now - 60, now + GUEST_LINK_S, secrets.token_urlsafe(8))
-        return f"/v/{visit}#{self._links.sign(link)}"
+        return f"{self._settings.web.public_url or ''}/v/{visit}#{self._links.sign(link)}"
 
     async def _listen(self, socket: web.WebSocketResponse, room: Room, session: Session) -> None:
         messages = TokenBucket(rate=50, burst=100)

@@ -38,7 +38,12 @@ class Server:
 @contextmanager
 def running(data: Path, *, settings: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> Iterator[Server]:
     """Run Parvis while the block lasts, with more `settings` (environment) and by way of a `prefix` command."""
-    environment = os.environ | {"PARVIS_DATA": str(data), "PARVIS_WEB__PORT": "0", "LANG": "fr_CA.UTF-8"}
+    environment = os.environ | {
+        "PARVIS_DATA": str(data),
+        "PARVIS_WEB__PORT": "0",
+        "PARVIS_WEB__TLS_PORT": "0",
+        "LANG": "fr_CA.UTF-8",
+    }
     process = subprocess.Popen(
         [*prefix, sys.executable, "-m", "parvis", "serve"],
         env=environment | dict(settings or {}),

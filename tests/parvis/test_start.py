@@ -34,7 +34,9 @@ def start(folder: Path, *arguments: str, **settings: str) -> subprocess.Complete
     environment = os.environ | {"PARVIS_DATA": str(folder / "data"), "PARVIS_TRANSCRIPTION__ENABLED": "false"}
     return subprocess.run(
         [sys.executable, "-m", "parvis", *arguments],
-        env=environment | {"LANG": "fr_CA.UTF-8", "LC_ALL": "", "PARVIS_WEB__PORT": "0"} | settings,
+        env=environment
+        | {"LANG": "fr_CA.UTF-8", "LC_ALL": "", "PARVIS_WEB__PORT": "0", "PARVIS_WEB__TLS_PORT": "0"}
+        | settings,
         capture_output=True,
         text=True,
         timeout=START_S,
