@@ -18,6 +18,7 @@ from configs.settings import Settings
 from control import messages as m
 from signaling import messages as s
 from signaling.admission import Admission
+from signaling.connection_test import ConnectionTests
 from signaling.errors import ClientError, text_of
 from signaling.limits import TokenBucket
 from signaling.placement import Placement
@@ -49,13 +50,17 @@ class Signaling:
         self._placement = placement
         self.rooms: dict[str, Room] = {}
         self._strangers = 0
+        self._tests = ConnectionTests(hub, links)
         hub.on_notice = self._noticed
         hub.on_lost = self._worker_lost
         hub.on_connected = self._worker_connected
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """Return the HTTP routes."""
-        return [web.get("/signal", self._socket)]
+        return [
+            web.get("/signal", self._socket),
+            web.post("/v/{visit:[a-z-]{4,32}}/connection-test", self._tests.handle),
+        ]
 
     async def run(self) -> None:
         """Look after sessions that did not come back and after what others must know, until cancelled."""
@@ -64,6 +69,7 @@ class Signaling:
                 tasks.create_task(self._sweep(), name="sweep")
                 tasks.create_task(self._placement.run(self._hub.workers.values), name="placement")
         finally:
+            await self._tests.close()
             for name, room in self.rooms.items():
                 room.close()
                 await self._placement.release(name)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hmac
 import json
 import logging
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import jinja2
 from aiohttp import web
@@ -25,6 +27,13 @@ HERE = Path(__file__).parent
 HOST_LINK_S = 7 * 24 * 3600
 VISIT_ALPHABET = "abcdefghjkmnpqrstuvwxyz"
 LANGUAGE_COOKIE = "language"
+THEME_COOKIE = "theme"
+THEMES = ("auto", "light", "dark")
+YEAR_S = 365 * 86_400
+PASTED_LINK = re.compile(
+    r"(?:https?://(?P<host>[^/\s]+))?(?P<path>/v/[a-z-]{4,32}(?P<token>#[\w-]{1,2048})?|/new/[\w-]{1,128})", re.ASCII
+)
+VISIT_NAME = re.compile(r"[a-z]{4}-[a-z]{4}-[a-z]{3}")
 
 SIGNER: web.AppKey[LinkSigner] = web.AppKey("signer", LinkSigner)
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
@@ -32,6 +41,7 @@ VISITS: web.AppKey[Visits] = web.AppKey("visits", Visits)
 PAGES: web.AppKey[jinja2.Environment] = web.AppKey("pages", jinja2.Environment)
 CATALOGUE: web.AppKey[Catalogue] = web.AppKey("catalogue", Catalogue)
 ADMIN_KEY: web.AppKey[str] = web.AppKey("admin_key", str)
+IMPORT_MAP: web.AppKey[str] = web.AppKey("import_map", str)
 NONCE: web.RequestKey[str] = web.RequestKey("nonce", str)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,15 +57,18 @@ def create_app(
     app[VISITS] = visits
     app[ADMIN_KEY] = admin_key
     app[CATALOGUE] = Catalogue.load(HERE / "locales")
+    app[IMPORT_MAP] = (HERE / "static/vendor/importmap.json").read_text("utf-8")
     app[PAGES] = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     app.add_routes(
         [
             web.get("/", home),
+            web.post("/open", open_link),
             web.get("/new/{key}", new_visit),
             web.get("/v/{visit:[a-z-]{4,32}}", room),
             web.get("/language/{language:fr|en}", language),
+            web.get("/theme/{theme:auto|light|dark}", theme),
             web.get("/healthz", health),
             web.static("/static", HERE / "static"),
             *signaling.routes(),
@@ -69,7 +82,21 @@ def create_app(
 
 async def home(request: web.Request) -> web.StreamResponse:
     """Say where one is and how to get into a visit."""
-    return page(request, "home.html")
+    return page(request, "home.html", problem=None, pasted="", elsewhere=None)
+
+
+async def open_link(request: web.Request) -> web.StreamResponse:
+    """Take the link that a person pasted on the home page, and go where it leads."""
+    pasted = str((await request.post()).get("link", "")).strip()[:4096]
+    found = PASTED_LINK.fullmatch(pasted)
+    here = {request.host, urlsplit(request.app[SETTINGS].web.public_url or "").netloc}
+    if found is not None and found["host"] not in (None, *here):
+        return page(request, "home.html", problem="home_elsewhere", pasted=pasted, elsewhere=found["host"])
+    if found is not None and (found["token"] or found["path"].startswith("/new/")):
+        raise web.HTTPSeeOther(found["path"])
+    code = found is not None or VISIT_NAME.fullmatch(pasted.lower())
+    problem = "home_incomplete" if code else "home_empty" if not pasted else "home_no_link"
+    return page(request, "home.html", 422, problem=problem, pasted=pasted, elsewhere=None)
 
 
 async def new_visit(request: web.Request) -> web.StreamResponse:
@@ -85,21 +112,26 @@ async def new_visit(request: web.Request) -> web.StreamResponse:
 
 async def room(request: web.Request) -> web.StreamResponse:
     """Serve the live room; what the visit is, only a valid link tells."""
-    reader = reading_language(request)
-    texts = request.app[CATALOGUE].texts(reader)
-    return page(request, "room.html", texts_json=json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c"))
+    return page(request, "room.html")
 
 
 async def language(request: web.Request) -> web.StreamResponse:
     """Keep the language that a person chose, and go back."""
+    raise _remember(request, LANGUAGE_COOKIE, request.match_info["language"])
+
+
+async def theme(request: web.Request) -> web.StreamResponse:
+    """Keep the theme that a person chose, and go back."""
+    raise _remember(request, THEME_COOKIE, request.match_info["theme"])
+
+
+def _remember(request: web.Request, cookie: str, value: str) -> web.HTTPSeeOther:
     back = request.query.get("back", "/")
     if not back.startswith("/") or back.startswith("//") or "\\" in back:
         back = "/"
     response = web.HTTPSeeOther(back)
-    response.set_cookie(
-        LANGUAGE_COOKIE, request.match_info["language"], max_age=365 * 86_400, httponly=True, samesite="Lax"
-    )
-    raise response
+    response.set_cookie(cookie, value, max_age=YEAR_S, httponly=True, samesite="Lax", secure=request.secure)
+    return response
 
 
 async def health(request: web.Request) -> web.StreamResponse:
@@ -118,6 +150,7 @@ def page(request: web.Request, template: str, status: int = 200, **values: objec
     """Render a template in the reader's language."""
     reader = reading_language(request)
     catalogue = request.app[CATALOGUE]
+    chosen = request.cookies.get(THEME_COOKIE)
     text = (
         request.app[PAGES]
         .get_template(template)
@@ -125,7 +158,12 @@ def page(request: web.Request, template: str, status: int = 200, **values: objec
             t=lambda key: catalogue.text(reader, key),
             language=reader,
             other_language="en" if reader == "fr" else "fr",
-            path=request.path,
+            # An address that only takes forms is no place to come back to.
+            path=request.path if request.method == "GET" else "/",
+            theme=chosen if chosen in THEMES else "auto",
+            # In a script element, "<" could end the element.
+            texts_json=lambda: json.dumps(catalogue.texts(reader), ensure_ascii=False).replace("<", "\\u003c"),
+            import_map=request.app[IMPORT_MAP],
             nonce=request[NONCE],
             **values,
         )

@@ -15,9 +15,7 @@ from tests.rig.media import AMELIE, devices
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LUC = "Gagnon, Luc"
-CAPTIONS = """() => [...window.parvis.captions.log.children].map(
-  (line) => [line.firstChild.textContent, line.lastChild.textContent],
-)"""
+CAPTIONS = """() => window.parvis.state.transcript.value.map((line) => [line.speaker, line.text])"""
 
 
 def normal(text: str) -> str:

@@ -6,7 +6,18 @@ from pathlib import Path
 
 WEB = Path(__file__).parents[2] / "web"
 FRENCH, ENGLISH = (json.loads((WEB / f"locales/{name}.json").read_text("utf-8")) for name in ("fr", "en"))
-SOURCES = "".join(path.read_text("utf-8") for path in [*WEB.glob("templates/*.html"), *WEB.glob("static/room/*.js")])
+SOURCES = "".join(
+    path.read_text("utf-8") for path in [*WEB.glob("templates/*.html"), *WEB.glob("static/**/*.js"), *WEB.glob("*.py")]
+)
+
+# Keys made in pieces: t(`quality_${n}_short`), t("theme_" ~ each).
+COMPOSED = [
+    re.compile(re.sub(r"\$\{[^{}]*\}", "[a-z_0-9]+", key))
+    for key in [
+        *re.findall(r"""\bt\(\s*`((?:[a-z_0-9]|\$\{[^{}]*\})+)`""", SOURCES),
+        *(f"{start}${{}}" for start in re.findall(r"""\bt\("([a-z_]+)" ~""", SOURCES)),
+    ]
+]
 
 
 def test_both_languages_have_the_same_keys_and_no_empty_text() -> None:
@@ -22,6 +33,21 @@ def test_every_key_that_is_asked_for_exists() -> None:
 
 
 def test_every_text_is_shown_somewhere() -> None:
-    composed = tuple(re.findall(r"""\bt\(`([a-z_]+)\$\{""", SOURCES))
-    unused = [key for key in FRENCH if f'"{key}"' not in SOURCES and not key.startswith(composed)]
+    unused = [key for key in FRENCH if f'"{key}"' not in SOURCES and not any(each.fullmatch(key) for each in COMPOSED)]
     assert unused == []
+
+
+def test_every_composed_key_leads_to_some_text() -> None:
+    assert COMPOSED
+    assert [each.pattern for each in COMPOSED if not any(each.fullmatch(key) for key in FRENCH)] == []
+
+
+def test_no_text_of_the_interface_stands_in_the_code() -> None:
+    pages = "".join(path.read_text("utf-8") for path in WEB.glob("templates/*.html"))
+    pages = re.sub(r"\{%.*?%\}|\{\{.*?\}\}|<script.*?</script>", "", pages, flags=re.S)
+    said = {text.strip() for text in re.findall(r">([^<>]*[^\W\d_]{2}[^<>]*)<", pages)}
+    assert said <= {"Parvis", "– Parvis"}
+    modules = "".join(path.read_text("utf-8") for path in WEB.glob("static/*/components/*.js"))
+    modules = re.sub(r"^\s*(//|\*|/\*\*).*$|/\*\*.*?\*/|=>", "", modules, flags=re.M)
+    said = {text.strip() for text in re.findall(r">\s*([^\W\d_][^<>{}$`;()]+)<", modules)}
+    assert said <= {"Parvis", "Ctrl", "A−", "A+"}

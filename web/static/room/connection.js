@@ -4,6 +4,7 @@ const FIRST_RETRY_MS = 300;
 const LAST_RETRY_MS = 4000;
 const GIVE_UP_MS = 40000;
 const PING_MS = 5000;
+const SILENCE_MS = 20000;
 
 export class Connection extends EventTarget {
   /** @param {{link: string, name: string, language: string}} who */
@@ -17,18 +18,36 @@ export class Connection extends EventTarget {
     this.last = 0;
     this.over = false;
     this.retryMs = FIRST_RETRY_MS;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.retry = undefined;
     this.lostAt = 0;
     this.pings = 0;
-    setInterval(() => this.send({ type: "ping", n: ++this.pings }), PING_MS);
+    this.heardAt = 0;
+    setInterval(() => this.ping(), PING_MS);
+    // A network that is back is tried at once.
+    addEventListener("online", () => this.lostAt && this.open());
+  }
+
+  ping() {
+    const socket = this.socket;
+    if (socket?.readyState === WebSocket.OPEN && performance.now() - this.heardAt > SILENCE_MS) {
+      // The other side is gone and nobody said so: waiting for the close would take minutes.
+      socket.onclose = null;
+      socket.close();
+      this.lost(socket);
+    } else this.send({ type: "ping", n: ++this.pings });
   }
 
   open() {
+    clearTimeout(this.retry);
+    if (this.over || (this.socket && this.socket.readyState <= WebSocket.OPEN)) return;
     const address = new URL("/signal", location.href);
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     const socket = (this.socket = new WebSocket(address));
     socket.onopen = () => {
       this.retryMs = FIRST_RETRY_MS;
       this.lostAt = 0;
+      this.heardAt = performance.now();
       socket.send(
         JSON.stringify(
           this.session
@@ -37,23 +56,26 @@ export class Connection extends EventTarget {
         ),
       );
     };
-    socket.onmessage = (event) => this.receive(JSON.parse(event.data));
+    socket.onmessage = (event) => {
+      this.heardAt = performance.now();
+      this.receive(JSON.parse(event.data));
+    };
     socket.onclose = () => this.lost(socket);
   }
 
-  /** @param {Record<string, any>} message */
+  /** @param {Protocol.ToServer} message */
   send(message) {
     if (this.socket?.readyState === WebSocket.OPEN && (this.session || message.type === "join")) {
       this.socket.send(JSON.stringify(message));
     }
   }
 
-  /** @param {Record<string, any>} message */
+  /** @param {Protocol.FromServer} message */
   receive(message) {
     if (message.type === "welcome") {
       this.session = { session: message.session, secret: message.secret };
       this.last = message.n;
-    } else if (typeof message.n === "number" && message.type !== "resumed") {
+    } else if ("n" in message && message.type !== "resumed") {
       if (message.n <= this.last) return;
       this.last = message.n;
     }
@@ -72,7 +94,7 @@ export class Connection extends EventTarget {
     this.lostAt ||= Date.now();
     this.dispatchEvent(new CustomEvent("lost"));
     if (Date.now() - this.lostAt > GIVE_UP_MS) this.session = null;
-    setTimeout(() => this.open(), this.retryMs);
+    this.retry = setTimeout(() => this.open(), this.retryMs);
     this.retryMs = Math.min(LAST_RETRY_MS, this.retryMs * 2);
   }
 

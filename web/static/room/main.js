@@ -1,13 +1,18 @@
 // The stages of the room page: device check, visit, end.
-import { check } from "./check.js";
+import { render } from "preact";
+
+import { Check } from "./components/check.js";
+import { Over, Room } from "./components/room.js";
 import { Connection } from "./connection.js";
-import { element } from "./dom.js";
 import { announce, t } from "./text.js";
+import { html } from "./view.js";
 import { Visit } from "./visit.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("room"));
+const visitName = location.pathname.split("/")[2];
 const linkKey = `parvis.link.${location.pathname}`;
 
+/** The token comes in the fragment, which browsers never send, and leaves the address at once. */
 function takeLink() {
   const fragment = location.hash.slice(1);
   if (fragment) {
@@ -17,29 +22,31 @@ function takeLink() {
   return sessionStorage.getItem(linkKey) ?? "";
 }
 
-/** @param {string} reason */
-function over(reason) {
-  const known = { left: "left_title", removed: "removed_title", ended: "ended_title", replaced: "replaced_title" };
-  const title = reason in known ? t(known[/** @type {keyof typeof known} */ (reason)]) : reason;
-  const back = element("button", { class: "primary", onclick: () => location.reload() }, t("return"));
-  root.replaceChildren(
-    element("section", { class: "card" }, element("h1", { tabindex: -1 }, title), element("p", { class: "lead" }, t("left_lead")), element("div", { class: "actions" }, back)),
-  );
+/** @param {string} reason @param {string} [text] the server's own sentence */
+function over(reason, text) {
+  document.body.classList.remove("in-visit");
+  const title = reason === "error" ? (text ?? t("error_title")) : t(`${reason}_title`);
+  const lead = t(`${reason}_lead`);
+  render(html`<${Over} title=${title} lead=${lead} again=${reason === "left" || reason === "error" || reason === "replaced"} />`, root);
   announce(title);
   root.querySelector("h1")?.focus();
 }
 
-async function main() {
-  const link = takeLink();
-  if (!link) {
-    root.replaceChildren(element("section", { class: "card" }, element("h1", {}, t("check_no_link"))));
-    return;
-  }
-  const { name, stream } = await check();
+/** @param {string} link @param {string} name @param {import("./visit.js").Tracks} tracks @param {import("./visit.js").Chosen} chosen */
+function enter(link, name, tracks, chosen) {
   const connection = new Connection({ link, name, language: document.documentElement.lang });
-  const visit = new Visit(connection, stream, over);
+  const visit = new Visit(connection, tracks, chosen, over);
   Object.assign(window, { parvis: visit });
+  document.body.classList.add("in-visit");
+  render(html`<${Room} visit=${visit} />`, root);
   connection.open();
 }
 
-main();
+const link = takeLink();
+if (link) {
+  const onEnter = enter.bind(null, link);
+  render(html`<${Check} visit=${visitName} link=${link} onEnter=${onEnter} />`, root);
+} else render(html`<${Over} title=${t("check_no_link")} lead=${t("check_no_link_lead")} again=${false} />`, root);
+
+// A link pasted over this page changes the fragment only.
+addEventListener("hashchange", () => location.hash.length > 1 && location.reload());

@@ -7,13 +7,16 @@ const CAMERA_LAYERS = [
   { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 1_700_000 },
 ];
 const PATIENCE_MS = 5000;
+const AGAIN_MS = 1000;
+
+/** @typedef {{publication: string, track: MediaStreamTrack}} Arrived detail of the event "track" */
 
 export class Media extends EventTarget {
   /** @param {import("./connection.js").Connection} connection */
   constructor(connection) {
     super();
     this.connection = connection;
-    /** @type {Map<string, MediaStreamTrack>} what is published, by source */
+    /** What is published, by source. @type {Map<Protocol.Source, MediaStreamTrack>} */
     this.local = new Map();
     /** @type {RTCPeerConnection | null} */
     this.publisher = null;
@@ -28,17 +31,17 @@ export class Media extends EventTarget {
     this.mids = new Map();
     /** @type {Promise<unknown>} */
     this.queue = Promise.resolve();
-    /** @type {Map<RTCRtpTransceiver, string>} */
+    /** @type {Map<RTCRtpTransceiver, Protocol.Source>} */
     this.sources = new Map();
   }
 
-  /** Publish a track, or replace or end (null) the one of this source. @param {string} source @param {MediaStreamTrack | null} track */
+  /** Publish a track, or replace or end (null) the one of this source. @param {Protocol.Source} source @param {MediaStreamTrack | null} track */
   async set(source, track) {
     if (track) this.local.set(source, track);
     else this.local.delete(source);
     const publisher = this.publisher;
     if (!publisher) return this.local.size ? this.restart() : undefined;
-    const transceiver = publisher.getTransceivers().find((each) => this.sources.get(each) === source);
+    const transceiver = this.transceiverOf(source);
     if (transceiver && track && transceiver.direction === "sendonly") {
       await transceiver.sender.replaceTrack(track);
       return undefined;
@@ -50,13 +53,25 @@ export class Media extends EventTarget {
     return this.negotiate();
   }
 
-  /** @param {string} source @param {MediaStreamTrack} track */
+  /** Send nothing of a source for now, without giving its place away. @param {Protocol.Source} source */
+  async hold(source) {
+    this.local.delete(source);
+    await this.transceiverOf(source)?.sender.replaceTrack(null);
+  }
+
+  /** @param {Protocol.Source} source */
+  transceiverOf(source) {
+    return this.publisher?.getTransceivers().find((each) => this.sources.get(each) === source);
+  }
+
+  /** @param {Protocol.Source} source @param {MediaStreamTrack} track */
   add(source, track) {
     const publisher = /** @type {RTCPeerConnection} */ (this.publisher);
     /** @type {RTCRtpTransceiverInit} */
     const init = { direction: "sendonly" };
     if (source === "camera") init.sendEncodings = CAMERA_LAYERS;
     if (source === "screen") {
+      // Letters should stay sharp: fewer pictures rather than blurred ones.
       track.contentHint = "detail";
       init.sendEncodings = [{ maxBitrate: 2_500_000 }];
     }
@@ -95,12 +110,12 @@ export class Media extends EventTarget {
     this.connection.send({ type: "publish", id: ++this.requests, sdp, tracks, generation: this.generation });
   }
 
-  /** @param {Record<string, any>} message */
+  /** @param {Protocol.FromServer} message */
   receive(message) {
     this.queue = this.queue.then(() => this.handle(message)).catch((error) => console.error(error));
   }
 
-  /** @param {Record<string, any>} message */
+  /** @param {Protocol.FromServer} message */
   async handle(message) {
     if (message.type === "publish_answer" && message.id === this.requests && this.publisher) {
       await this.publisher.setRemoteDescription({ type: "answer", sdp: message.sdp });
@@ -108,7 +123,9 @@ export class Media extends EventTarget {
       if (this.again) await this.negotiate();
     } else if (message.type === "error" && message.id === this.requests && this.negotiating) {
       this.negotiating = false;
-      if (message.code === "media_unavailable") setTimeout(() => this.restart(), 1000);
+      if (message.code === "media_unavailable") setTimeout(() => this.restart(), AGAIN_MS);
+    } else if (message.type === "resumed" && this.negotiating) {
+      await this.restart(); // the offer or its answer may have gone down with the old socket
     } else if (message.type === "subscriber_offer") await this.answer(message);
     else if (message.type === "media_lost") {
       this.subscriber?.close();
@@ -118,7 +135,7 @@ export class Media extends EventTarget {
     }
   }
 
-  /** @param {Record<string, any>} message */
+  /** @param {Protocol.SubscriberOffer} message */
   async answer(message) {
     if (message.peer !== this.subscriberPeer) {
       this.subscriber?.close();
@@ -128,7 +145,7 @@ export class Media extends EventTarget {
       made.ontrack = (event) => this.arrived(event.transceiver);
     }
     const subscriber = /** @type {RTCPeerConnection} */ (this.subscriber);
-    this.mids = new Map(message.tracks.map((/** @type {any} */ track) => [track.mid, track.publication]));
+    this.mids = new Map(message.tracks.map((track) => [track.mid, track.publication]));
     await subscriber.setRemoteDescription({ type: "offer", sdp: message.sdp });
     await subscriber.setLocalDescription();
     const sdp = subscriber.localDescription?.sdp;
@@ -146,7 +163,8 @@ export class Media extends EventTarget {
 
   /** @param {RTCPeerConnection} peer @param {() => unknown} renew */
   watch(peer, renew) {
-    let timer = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
     peer.onconnectionstatechange = () => {
       clearTimeout(timer);
       if (peer.connectionState === "failed") renew();

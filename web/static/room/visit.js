@@ -1,243 +1,390 @@
-// The visit itself: faces, controls, messages, people.
-import { Captions } from "./captions.js";
-import { element } from "./dom.js";
+// What a person can do in a visit, and what follows. The state is in state.js, the pictures are in components/.
+import { batch, computed, signal } from "@preact/signals";
+
+import { NONE, openOne } from "./devices.js";
+import { keep, recall } from "./kept.js";
 import { Media } from "./media.js";
+import { Recorded } from "./recorded.js";
+import { RoomState } from "./state.js";
 import { announce, t } from "./text.js";
 
+const NOTICE_MS = 6000;
+/** Longer than the server takes to confirm one's own click. */
+const SETTLE_MS = 2000;
+/** Numbers of requests that are not the media's. */
+const FIRST_REQUEST = 1_000_000;
+
+/** @typedef {"" | "people" | "chat" | "captions"} Panel */
+/** @typedef {{kind: "leave" | "record" | "stop_recording" | "settings"} | {kind: "remove", participant: Protocol.ParticipantInfo}} Asking */
+/** @typedef {import("./devices.js").Choice & {speaker: string}} Chosen */
+/** @typedef {{camera?: MediaStreamTrack, microphone?: MediaStreamTrack}} Tracks */
+
 export class Visit {
-  /** @param {import("./connection.js").Connection} connection @param {MediaStream} stream @param {(reason: string) => void} over */
-  constructor(connection, stream, over) {
+  /**
+   * @param {import("./connection.js").Connection} connection
+   * @param {Tracks} tracks what the device check opened
+   * @param {Chosen} chosen
+   * @param {(reason: string, text?: string) => void} over called once, at the end
+   */
+  constructor(connection, tracks, chosen, over) {
     this.connection = connection;
     this.over = over;
+    this.state = new RoomState();
     this.media = new Media(connection);
-    /** @type {Map<string, any>} */ this.participants = new Map();
-    /** @type {Map<string, any>} */ this.publications = new Map();
-    /** @type {Map<string, HTMLElement>} */ this.tiles = new Map();
-    /** @type {Map<string, MediaStreamTrack>} */ this.tracks = new Map();
-    /** @type {Map<string, HTMLAudioElement>} */ this.audio = new Map();
-    /** @type {string[]} */ this.speakers = [];
-    this.me = "";
-    this.guestLink = "";
-    this.started = false;
-    this.captions = new Captions();
-    this.stream = stream;
-    this.build();
+    this.recordings = new Recorded(connection.who.link, this.state);
+    /** One's own tracks. @type {import("@preact/signals").Signal<Map<Protocol.Source, MediaStreamTrack>>} */
+    this.own = signal(new Map());
+    this.chosen = signal(chosen);
+    this.microphoneOn = signal(Boolean(tracks.microphone));
+    this.sharing = computed(() => this.own.value.has("screen"));
+    this.cameraOn = computed(() => this.own.value.has("camera"));
+    this.hand = computed(() => this.state.self.value?.hand_raised ?? false);
+    /** @type {import("@preact/signals").Signal<Panel>} */
+    this.panel = signal("");
+    this.unread = signal(0);
+    /** @type {import("@preact/signals").Signal<Asking | null>} */
+    this.asking = signal(null);
+    this.notice = signal("");
+    this.silenced = signal(false);
+    this.talkKey = signal(recall("talk_key", "on") === "on");
+    this.captionsShown = signal(recall("captions", "on") === "on");
+    this.captionSize = signal(Number(recall("caption_size", "1")) || 1);
+    this.requests = FIRST_REQUEST;
+    this.commandedAt = -SETTLE_MS;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.noticeTimer = undefined;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.settleTimer = undefined;
+    for (const source of /** @type {const} */ (["microphone", "camera"])) {
+      const track = tracks[source];
+      if (track) this.hold(source, track);
+    }
     this.media.addEventListener("track", (event) => {
-      const { publication, track } = /** @type {CustomEvent} */ (event).detail;
-      this.tracks.set(publication, track);
-      this.render();
+      const { publication, track } = /** @type {CustomEvent<import("./media.js").Arrived>} */ (event).detail;
+      if (this.state.tracks.value.get(publication) !== track) {
+        this.state.tracks.value = new Map(this.state.tracks.value).set(publication, track);
+      }
     });
     connection.addEventListener("message", (event) => this.receive(/** @type {CustomEvent} */ (event).detail));
-    connection.addEventListener("lost", () => this.say(t("reconnecting")));
+    connection.addEventListener("lost", () => this.lost());
+    this.forgetting = setInterval(() => this.state.forget(), 1000);
+    // Whoever closes the page has left; waiting half a minute for them would be a ghost at the table.
+    addEventListener("pagehide", () => connection.send({ type: "leave" }));
   }
 
-  build() {
-    const button = (/** @type {string} */ key, /** @type {() => void} */ action) => element("button", { type: "button", onclick: action }, t(key));
-    this.grid = element("ul", { class: "grid" });
-    this.banner = element("p", { class: "banner", role: "status" }, t("entering"));
-    this.muteButton = button("mute", () => this.toggleMicrophone());
-    this.cameraButton = button("camera_off", () => this.toggleCamera());
-    this.shareButton = button("share", () => this.toggleShare());
-    this.handButton = button("hand", () => this.toggleHand());
-    this.chatButton = button("chat", () => this.show(this.chatPanel, this.chatButton));
-    this.peopleButton = button("people", () => this.show(this.peoplePanel, this.peopleButton));
-    this.linkButton = button("copy_link", () => this.copyLink());
-    this.linkButton.hidden = true;
-    const leave = element("button", { type: "button", class: "danger", onclick: () => this.leave() }, t("leave"));
-    this.log = element("ol", { class: "log", role: "log", "aria-label": t("chat") });
-    const input = element("input", { "aria-label": t("chat_placeholder"), placeholder: t("chat_placeholder"), maxlength: 2000 });
-    const send = element(
-      "form",
-      {
-        onsubmit: (/** @type {Event} */ event) => {
-          event.preventDefault();
-          const text = input.value.trim();
-          if (text) this.connection.send({ type: "chat", text });
-          input.value = "";
-        },
-      },
-      input,
-      element("button", { class: "primary" }, t("chat_send")),
-    );
-    this.chatPanel = this.panel("chat", this.log, send);
-    this.list = element("ul", {});
-    this.peoplePanel = this.panel("people", this.list);
-    this.captionsPanel = this.panel("captions", element("p", { class: "notice" }, t("captions_notice")), this.captions.log);
-    this.captionsButton = button("captions", () => this.show(this.captionsPanel, this.captionsButton));
-    this.controls = element(
-      "div",
-      { class: "controls", role: "toolbar", "aria-label": t("room_title") },
-      this.linkButton, this.peopleButton, this.chatButton, this.captionsButton, this.handButton, this.shareButton, this.cameraButton, this.muteButton, leave,
-    );
-    const root = /** @type {HTMLElement} */ (document.getElementById("room"));
-    root.replaceChildren(element("div", { class: "visit" }, element("div", { class: "stage" }, this.banner, this.grid, this.captions.overlay), this.peoplePanel, this.chatPanel, this.captionsPanel), this.controls);
-    addEventListener("resize", () => this.render());
-    document.addEventListener("keydown", (event) => {
-      if (!event.ctrlKey || event.altKey || event.metaKey) return;
-      if (event.key === "d") this.toggleMicrophone();
-      else if (event.key === "e") this.toggleCamera();
-      else return;
-      event.preventDefault();
-    });
+  // What tests and the curious ask of `window.parvis`.
+  get me() {
+    return this.state.me.value;
   }
 
-  /** @param {string} key @param {...Node} children */
-  panel(key, ...children) {
-    const close = element("button", { type: "button", onclick: () => (panel.hidden = true) }, t("close"));
-    const panel = element("section", { class: "panel", hidden: true, "aria-label": t(key) }, element("h2", {}, t(key), close), ...children);
-    return panel;
+  get guestLink() {
+    return this.state.guestLink.value;
   }
 
-  /** @param {HTMLElement} panel @param {HTMLElement} opener */
-  show(panel, opener) {
-    const open = panel.hidden;
-    this.chatPanel.hidden = this.peoplePanel.hidden = this.captionsPanel.hidden = true;
-    panel.hidden = !open;
-    if (open) /** @type {HTMLElement | null} */ (panel.querySelector("input, button"))?.focus();
-    else opener.focus();
+  get participants() {
+    return this.state.participants.value;
   }
 
-  /** @param {string} text */
-  say(text) {
-    this.banner.textContent = text;
-    this.banner.hidden = !text;
+  get publications() {
+    return this.state.publications.value;
   }
 
-  /** @param {Record<string, any>} message */
+  get tracks() {
+    return this.state.tracks.value;
+  }
+
+  // --- what the server says ---------------------------------------------------------------------------------------
+
+  /** @param {Protocol.FromServer} message */
   receive(message) {
+    const before = this.state.me.value;
+    const left = message.type === "participant_left" ? this.state.participants.value.get(message.participant) : undefined;
+    this.state.receive(message);
     this.media.receive(message);
     switch (message.type) {
       case "welcome":
-        this.me = message.participant;
-        this.guestLink = message.guest_link ?? "";
-        this.linkButton.hidden = !this.guestLink;
-        this.participants = new Map(message.participants.map((/** @type {any} */ each) => [each.id, each]));
-        this.publications = new Map(message.publications.map((/** @type {any} */ each) => [each.id, each]));
-        this.log.replaceChildren();
-        message.chat.forEach((/** @type {any} */ line) => this.addLine(line));
-        message.captions.forEach((/** @type {any} */ caption) => this.captions.add(caption));
-        this.start();
+        // Back in the same session the media never stopped; as somebody new everything is published anew.
+        if (message.participant !== before || this.media.negotiating) this.publish();
+        if (message.recording.state === "active") announce(t("recording_on"));
+        break;
+      case "publish_answer":
+      case "subscriber_offer":
+        if (this.state.link.value === "media") this.state.link.value = "on";
         break;
       case "participant_joined":
-        announce(`${message.participant.name} ${t("joined")}`);
-        this.participants.set(message.participant.id, message.participant);
-        break;
-      case "participant_changed":
-        this.participants.set(message.participant.id, message.participant);
+        announce(t("joined", { name: message.participant.name }));
         break;
       case "participant_left":
-        announce(`${this.participants.get(message.participant)?.name ?? ""} ${t("left")}`);
-        this.participants.delete(message.participant);
+        if (left) announce(t("left", { name: left.name }));
         break;
       case "publication_added":
       case "publication_changed":
-        this.publications.set(message.publication.id, message.publication);
-        break;
-      case "publication_removed":
-        this.publications.delete(message.publication);
-        this.tracks.delete(message.publication);
-        break;
-      case "media_lost":
-        this.tracks.clear();
-        this.publications.clear();
+        if (message.publication.participant === this.me) this.settle(message.publication, message.type === "publication_added");
         break;
       case "chat_added":
-        this.addLine(message.line);
+        this.written(message.line);
         break;
-      case "caption_added":
-        this.captions.add(message.caption);
-        return;
       case "captions_changed":
         if (message.captions.problem) announce(t("captions_unavailable"));
-        return;
-      case "speakers":
-        this.speakers = message.publications;
+        break;
+      case "recording_changed":
+        this.recordingChanged(message.recording);
         break;
       case "ended":
         this.end(message.reason);
-        return;
+        break;
       case "error":
-        if (message.fatal) this.end(message.text);
+        if (message.fatal) this.end("error", message.text);
+        else if (message.code === "media_unavailable") this.state.link.value = "media";
         else this.say(message.text);
-        return;
+        break;
       default:
         break;
     }
-    if (message.type !== "pong") this.render();
   }
 
-  start() {
-    if (this.started) {
-      this.media.restart();
-      return;
-    }
-    this.started = true;
-    const [microphone] = this.stream.getAudioTracks();
-    const [camera] = this.stream.getVideoTracks();
-    if (microphone) this.media.local.set("microphone", microphone);
-    if (camera) this.media.local.set("camera", camera);
-    this.muteButton.disabled = !microphone;
-    this.cameraButton.disabled = !camera;
-    this.media.restart();
+  lost() {
+    if (this.state.link.value === "lost") return;
+    if (this.state.link.value !== "entering") announce(t("reconnecting"));
+    this.state.link.value = "lost";
   }
 
-  /** @param {string} source */
-  mine(source) {
-    return [...this.publications.values()].find((each) => each.participant === this.me && each.source === source);
-  }
-
-  toggleMicrophone() {
-    this.toggle("microphone", this.stream.getAudioTracks()[0], this.muteButton, "mute", "unmute");
-    if (!this.muteButton.disabled) announce(this.muteButton.textContent ?? "");
-  }
-
-  toggleCamera() {
-    this.toggle("camera", this.stream.getVideoTracks()[0], this.cameraButton, "camera_off", "camera_on");
+  publish() {
+    this.media.local = new Map(this.own.value);
+    void this.media.restart();
   }
 
   /**
-   * Turn one's own track on or off, here and at the server.
-   * @param {string} source @param {MediaStreamTrack | undefined} track @param {HTMLButtonElement} button
-   * @param {string} off what the button says while the track is on @param {string} on what it says while it is off
+   * Bring one's own microphone and the server to say the same: a host may have muted it, or the media was published anew.
+   * @param {Protocol.PublicationInfo} publication @param {boolean} fresh
    */
-  toggle(source, track, button, off, on) {
-    if (!track) return;
-    track.enabled = !track.enabled;
-    const publication = this.mine(source);
-    if (publication) this.connection.send({ type: "set_muted", publication: publication.id, muted: !track.enabled });
-    button.textContent = t(track.enabled ? off : on);
-    button.setAttribute("aria-pressed", String(!track.enabled));
+  settle(publication, fresh) {
+    if (publication.source !== "microphone") return;
+    const on = this.microphoneOn.value;
+    if (publication.muted && on) {
+      const wait = this.commandedAt + SETTLE_MS - performance.now();
+      if (wait > 0) {
+        clearTimeout(this.settleTimer);
+        this.settleTimer = setTimeout(() => {
+          const now = this.state.publicationOf(this.me, "microphone");
+          if (now) this.settle(now, false);
+        }, wait);
+      } else {
+        this.turnMicrophone(false);
+        this.say(t("muted_by_host"));
+      }
+    } else if (fresh && !publication.muted && !on) this.tellMuted("microphone", true);
+  }
+
+  /** @param {Protocol.ChatLine} line */
+  written(line) {
+    if (line.participant === this.me || this.panel.value === "chat") return;
+    this.unread.value += 1;
+    announce(t("chat_from", { name: line.name, text: line.text }));
+  }
+
+  /** @param {Protocol.RecordingInfo} recording */
+  recordingChanged(recording) {
+    if (recording.state === "active") announce(t("recording_on"));
+    else if (recording.state === "failed") this.say(t(`recording_failed_${recording.problem === "disk_full" ? "disk_full" : "other"}`));
+    else if (recording.state === "idle") announce(t("recording_off"));
+  }
+
+  // --- what the person does ---------------------------------------------------------------------------------------
+
+  /** Show and read out a sentence. @param {string} text */
+  say(text) {
+    this.notice.value = text;
+    announce(text);
+    clearTimeout(this.noticeTimer);
+    this.noticeTimer = setTimeout(() => (this.notice.value = ""), NOTICE_MS);
+  }
+
+  /** @param {Protocol.Source} source @param {MediaStreamTrack | null} track */
+  hold(source, track) {
+    const own = new Map(this.own.value);
+    own.get(source)?.stop();
+    if (track) {
+      own.set(source, track);
+      track.onended = () => this.unplugged(source, track);
+    } else own.delete(source);
+    this.own.value = own;
+  }
+
+  /** @param {Protocol.Source} source @param {MediaStreamTrack} track */
+  unplugged(source, track) {
+    if (this.own.value.get(source) !== track) return;
+    if (source === "screen" || source === "screen_audio") void this.stopSharing();
+    else {
+      if (source === "microphone") this.microphoneOn.value = false;
+      this.hold(source, null);
+      void this.media.hold(source);
+      this.tellMuted(source, true);
+      this.say(t(`unplugged_${source}`));
+    }
+  }
+
+  /** @param {Protocol.Source} source @param {boolean} muted */
+  tellMuted(source, muted) {
+    const publication = this.state.publicationOf(this.me, source);
+    if (!publication) return;
+    this.commandedAt = performance.now();
+    this.connection.send({ type: "set_muted", publication: publication.id, muted });
+  }
+
+  /** @param {boolean} on */
+  turnMicrophone(on) {
+    const track = this.own.value.get("microphone");
+    if (track) track.enabled = on;
+    this.microphoneOn.value = on && Boolean(track);
+    this.tellMuted("microphone", !on);
+  }
+
+  async toggleMicrophone() {
+    if (!this.state.may("publish_audio")) return;
+    if (this.own.value.has("microphone")) {
+      this.turnMicrophone(!this.microphoneOn.value);
+      announce(t(this.microphoneOn.value ? "microphone_is_on" : "microphone_is_off"));
+    } else await this.choose("microphone", this.chosen.value.microphone);
+  }
+
+  async toggleCamera() {
+    if (!this.state.may("publish_video")) return;
+    if (this.own.value.has("camera")) {
+      // Stopped, not blackened: the lamp beside the camera goes out.
+      this.hold("camera", null);
+      this.tellMuted("camera", true);
+      announce(t("camera_is_off"));
+      await this.media.hold("camera");
+    } else await this.choose("camera", this.chosen.value.camera);
+  }
+
+  /**
+   * Use another camera or microphone, or one for the first time.
+   * @param {import("./devices.js").Device} device @param {string} id
+   */
+  async choose(device, id) {
+    const wanted = id === NONE ? "" : id;
+    try {
+      const track = await openOne(device, wanted);
+      this.chosen.value = { ...this.chosen.value, [device]: track.getSettings().deviceId ?? wanted };
+      this.hold(device, track);
+      if (device === "microphone") this.microphoneOn.value = true;
+      await this.media.set(device, track);
+      this.tellMuted(device, false);
+      announce(t(`${device}_is_on`));
+      return true;
+    } catch {
+      this.say(t(`cannot_open_${device}`));
+      return false;
+    }
   }
 
   async toggleShare() {
-    const shared = this.media.local.get("screen");
-    if (shared) {
-      shared.stop();
-      await this.media.set("screen", null);
-    } else {
-      try {
-        const [track] = (await navigator.mediaDevices.getDisplayMedia({ video: true })).getVideoTracks();
-        track.onended = () => this.media.local.get("screen") === track && this.toggleShare();
-        await this.media.set("screen", track);
-      } catch {
-        return; // the person changed their mind
-      }
+    if (this.sharing.value) {
+      await this.stopSharing();
+      return;
     }
-    this.shareButton.textContent = t(this.media.local.has("screen") ? "share_stop" : "share");
+    /** @type {MediaStream} */
+    let stream;
+    try {
+      stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } }, audio: true });
+    } catch {
+      return; // the person changed their mind
+    }
+    const [screen] = stream.getVideoTracks();
+    const [sound] = stream.getAudioTracks();
+    this.hold("screen", screen);
+    await this.media.set("screen", screen);
+    if (sound) {
+      this.hold("screen_audio", sound);
+      await this.media.set("screen_audio", sound);
+    }
+    announce(t("sharing_is_on"));
+  }
+
+  async stopSharing() {
+    for (const source of /** @type {const} */ (["screen", "screen_audio"])) {
+      if (!this.own.value.has(source)) continue;
+      this.hold(source, null);
+      await this.media.set(source, null);
+    }
+    announce(t("sharing_is_off"));
   }
 
   toggleHand() {
-    const raised = !this.participants.get(this.me)?.hand_raised;
+    const raised = !this.hand.value;
     this.connection.send({ type: "raise_hand", raised });
-    this.handButton.textContent = t(raised ? "hand_lower" : "hand");
-    this.handButton.setAttribute("aria-pressed", String(raised));
+    announce(t(raised ? "hand_is_up" : "hand_is_down"));
+  }
+
+  /** Open a panel, or close it when it is open. @param {Panel} panel */
+  show(panel) {
+    batch(() => {
+      this.panel.value = this.panel.value === panel ? "" : panel;
+      if (this.panel.value === "chat") this.unread.value = 0;
+    });
+  }
+
+  /** @param {string} text */
+  write(text) {
+    this.connection.send({ type: "chat", text });
   }
 
   async copyLink() {
-    await navigator.clipboard.writeText(new URL(this.guestLink, location.href).href);
-    this.linkButton.textContent = t("copied");
-    announce(t("copied"));
-    setTimeout(() => (this.linkButton.textContent = t("copy_link")), 3000);
+    const link = new URL(this.guestLink, location.href).href;
+    try {
+      await navigator.clipboard.writeText(link);
+      this.say(t("copied"));
+      return true;
+    } catch {
+      this.say(t("copy_failed"));
+      return false;
+    }
+  }
+
+  /** @param {"start_recording" | "stop_recording"} type */
+  record(type) {
+    this.connection.send({ type, id: ++this.requests });
+  }
+
+  /** @param {Protocol.PublicationInfo} publication */
+  mute(publication) {
+    this.connection.send({ type: "set_muted", publication: publication.id, muted: true });
+  }
+
+  /** @param {string} participant */
+  lowerHand(participant) {
+    this.connection.send({ type: "raise_hand", raised: false, participant });
+  }
+
+  /** @param {string} participant */
+  remove(participant) {
+    this.connection.send({ type: "remove_participant", participant });
+  }
+
+  /** @param {boolean} on */
+  setTalkKey(on) {
+    this.talkKey.value = on;
+    keep("talk_key", on ? "on" : "off");
+  }
+
+  /** @param {boolean} on */
+  showCaptions(on) {
+    this.captionsShown.value = on;
+    keep("captions", on ? "on" : "off");
+  }
+
+  /** @param {number} size */
+  sizeCaptions(size) {
+    this.captionSize.value = size;
+    keep("caption_size", String(size));
+  }
+
+  /** @param {string} id */
+  setSpeaker(id) {
+    this.chosen.value = { ...this.chosen.value, speaker: id };
+    keep("speaker", id);
   }
 
   leave() {
@@ -245,110 +392,16 @@ export class Visit {
     this.end("left");
   }
 
-  /** @param {string} reason */
-  end(reason) {
+  endForAll() {
+    this.connection.send({ type: "end_visit" });
+  }
+
+  /** @param {string} reason @param {string} [text] what the server said */
+  end(reason, text) {
+    clearInterval(this.forgetting);
+    this.asking.value = null;
     this.media.close();
-    this.over(reason);
-  }
-
-  /** @param {any} line */
-  addLine(line) {
-    const at = new Date(line.at_s * 1000).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
-    this.log.append(element("li", {}, element("strong", {}, line.name), ` ${at}`, element("br"), line.text));
-    this.log.scrollTop = this.log.scrollHeight;
-  }
-
-  render() {
-    const shown = new Set();
-    for (const person of this.participants.values()) {
-      const publications = [...this.publications.values()].filter((each) => each.participant === person.id);
-      const camera = publications.find((each) => each.source === "camera");
-      const microphone = publications.find((each) => each.source === "microphone");
-      shown.add(person.id);
-      const speaks = Boolean(microphone && this.speakers.includes(microphone.id));
-      this.tile(person.id, this.label(person, microphone, speaks), camera && !camera.muted ? this.trackOf(camera) : null, person, speaks);
-      for (const screen of publications.filter((each) => each.source === "screen")) {
-        shown.add(screen.id);
-        this.tile(screen.id, `${t("screen_of")} ${person.name}`, this.trackOf(screen), person, false, true);
-      }
-      if (microphone && person.id !== this.me) this.play(microphone.id);
-    }
-    for (const [id, tile] of this.tiles) {
-      if (!shown.has(id)) {
-        tile.remove();
-        this.tiles.delete(id);
-      }
-    }
-    for (const [id, player] of this.audio) {
-      if (!this.publications.has(id)) {
-        player.remove();
-        this.audio.delete(id);
-      }
-    }
-    const columns = innerWidth < 720 ? Math.ceil(shown.size / 4) : Math.ceil(Math.sqrt(shown.size));
-    this.grid.style.setProperty("--columns", String(Math.max(1, columns)));
-    // The invitation is what to do while alone; later it stands with the people.
-    const place = this.participants.size > 1 ? this.peoplePanel : this.controls;
-    if (this.linkButton.parentElement !== place) place.prepend(this.linkButton);
-    this.say(this.participants.size > 1 ? "" : t(this.guestLink ? "alone" : "waiting_others"));
-    this.list.replaceChildren(
-      ...[...this.participants.values()].map((person) => {
-        const microphone = [...this.publications.values()].find((each) => each.participant === person.id && each.source === "microphone");
-        const quality = person.quality ? `${t("quality")} : ${t(`quality_${person.quality}`)}` : "";
-        return element("li", {}, this.label(person, microphone, false), element("div", { class: "quiet" }, quality));
-      }),
-    );
-  }
-
-  /** @param {any} person @param {any} microphone @param {boolean} speaks */
-  label(person, microphone, speaks) {
-    const states = [
-      person.id === this.me ? t("you") : "",
-      microphone?.muted ? t("muted") : "",
-      person.hand_raised ? `✋ ${t("hand_raised")}` : "",
-      person.connected ? "" : t("away"),
-      speaks ? t("speaking") : "",
-    ].filter(Boolean);
-    return states.length ? `${person.name} (${states.join(", ")})` : person.name;
-  }
-
-  /** @param {any} publication */
-  trackOf(publication) {
-    return publication.participant === this.me ? (this.media.local.get(publication.source) ?? null) : (this.tracks.get(publication.id) ?? null);
-  }
-
-  /** @param {string} publication */
-  play(publication) {
-    const track = this.tracks.get(publication);
-    if (!track) return;
-    let player = this.audio.get(publication);
-    if (!player) {
-      player = element("audio", { autoplay: true });
-      this.audio.set(publication, player);
-      document.body.append(player);
-    }
-    const playing = /** @type {MediaStream | null} */ (player.srcObject);
-    if (playing?.getTracks()[0] !== track) player.srcObject = new MediaStream([track]);
-  }
-
-  /** @param {string} id @param {string} label @param {MediaStreamTrack | null} track @param {any} person @param {boolean} speaks */
-  tile(id, label, track, person, speaks, screen = false) {
-    let tile = this.tiles.get(id);
-    if (!tile) {
-      const video = element("video", { autoplay: true, playsinline: true });
-      video.muted = true;
-      tile = element("li", { class: "tile" }, element("span", { class: "initials", "aria-hidden": "true" }), video, element("span", { class: "label" }));
-      this.tiles.set(id, tile);
-      this.grid.append(tile);
-    }
-    tile.classList.toggle("screen", screen);
-    tile.classList.toggle("self", person.id === this.me && !screen);
-    tile.classList.toggle("speaks", speaks);
-    const [initials, video, caption] = /** @type {[HTMLElement, HTMLVideoElement, HTMLElement]} */ (/** @type {unknown} */ ([...tile.children]));
-    initials.textContent = person.name.split(/[\s,]+/).map((/** @type {string} */ word) => word[0] ?? "").slice(0, 2).join("").toUpperCase();
-    if (caption.textContent !== label) caption.textContent = label;
-    const playing = /** @type {MediaStream | null} */ (video.srcObject);
-    if (playing?.getTracks()[0] !== track) video.srcObject = track ? new MediaStream([track]) : null;
-    video.hidden = !track;
+    for (const track of this.own.value.values()) track.stop();
+    this.over(reason, text);
   }
 }
