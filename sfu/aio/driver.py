@@ -8,7 +8,12 @@ from control import messages as m
 from sfu.aio.udp import UdpSocket
 from sfu.rooms.engine import Engine
 
-TICK_S = 0.02
+URGENT_S = 0.02
+"""How soon timers are looked after when something is missing."""
+FLOWING_S = 0.05
+"""…and otherwise, while packets flow: together with a batch, since a wake-up of its own costs as much."""
+IDLE_S = 0.1
+"""…and when nothing flows."""
 MAX_BATCH = 256
 """Datagrams taken in one go before timers and the control channel get their turn."""
 
@@ -26,11 +31,12 @@ class Driver:
         self._coalescing = False
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._ticked_at = 0.0
 
     def start(self) -> None:
         """Begin to receive and to keep time."""
         self._loop.add_reader(self._udp.fileno(), self._readable)
-        self._timer = self._loop.call_later(TICK_S, self._tick)
+        self._timer = self._loop.call_later(IDLE_S, self._tick)
 
     def close(self) -> None:
         """Stop."""
@@ -62,20 +68,44 @@ class Driver:
         self._loop.add_reader(self._udp.fileno(), self._readable)
 
     def _take(self) -> None:
-        engine, receive = self._engine, self._udp.receive
+        engine, receive, full = self._engine, self._udp.receive, self._udp.full
         now, at_s = time.monotonic(), time.time()
-        for _ in range(MAX_BATCH):
-            datagram = receive()
-            if datagram is None:
+        taken = 0
+        while taken < MAX_BATCH:
+            datagrams = receive()
+            for data, address in datagrams:
+                engine.receive(data, address, now, at_s)
+            taken += len(datagrams)
+            if len(datagrams) < full:
                 break
-            engine.receive(datagram[0], datagram[1], now, at_s)
         engine.flush()
+        waited = now - self._ticked_at
+        if waited >= FLOWING_S or (waited >= URGENT_S and engine.urgent):
+            self._handle_timeout(now, at_s)
+        if engine.urgent:
+            self._wake_at(now + URGENT_S)
         self._tell()
 
     def _tick(self) -> None:
-        self._timer = self._loop.call_later(TICK_S, self._tick)
-        self._engine.handle_timeout(time.monotonic(), time.time())
+        now = time.monotonic()
+        self._timer = None
+        if self._engine.urgent or now - self._ticked_at >= FLOWING_S:
+            self._handle_timeout(now, time.time())
+        self._wake_at(now + (URGENT_S if self._engine.urgent else IDLE_S))
         self._tell()
+
+    def _handle_timeout(self, now: float, at_s: float) -> None:
+        self._ticked_at = now
+        self._engine.handle_timeout(now, at_s)
+
+    def _wake_at(self, at: float) -> None:
+        """Have the timer fire at a time, or earlier."""
+        timer = self._timer
+        if timer is not None:
+            if timer.when() <= at:
+                return
+            timer.cancel()
+        self._timer = self._loop.call_at(at, self._tick)
 
     def _tell(self) -> None:
         for notice in self._engine.notices():

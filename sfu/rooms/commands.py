@@ -154,6 +154,7 @@ class Commands:
         _, publication = self._roster.publication(command.publication)
         for layer in publication.layers:
             self._router.flush_layer(layer)
+        self._router.forwarder.flush()
         publication.paused = command.paused
         self._router.retarget(publication, now)
 

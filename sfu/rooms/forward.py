@@ -3,17 +3,18 @@
 This file cuts through the layers of the house on purpose: rewriting, sealing and batching are one loop, because every
 call per packet and subscriber counts. `parvis bench forwarding` measures it (docs/benchmarks.md). What makes it cheap:
 
-* one buffer for all; header and body are sealed in place, nothing is copied twice;
-* what is the same for all subscribers (sizes, slices of the buffer, segmentation) is worked out once a group;
-* packets of equal size (libwebrtc splits frames evenly) leave by one `sendmsg` with UDP segmentation (GSO).
+* one buffer for a whole batch: each copy of a packet is sealed where it will be sent from;
+* packets of equal size (libwebrtc splits frames evenly) leave as one message with UDP segmentation (GSO);
+* messages to all subscribers of all layers leave by one system call (`sfu.rooms.outlet`, `sfu.aio.mmsg`).
 """
 
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sfu.machines.srtp import GcmOutStream
+from sfu.rooms.outlet import BATCH_BYTES, MAX_FANOUT, Batch, Fanout, Outlet
 from sfu.streams import rtx
 from sfu.wire.payloads import vp8
 
@@ -33,82 +34,82 @@ MAX_SEGMENTS = 64
 MAX_SEND_BYTES = 65_000
 
 
-class Outlet(Protocol):
-    """What carries sealed bytes away; `sfu.aio.udp` does it by socket."""
-
-    def send(self, data: memoryview, segment: int, address: Address) -> None:
-        """Send `data` as UDP datagrams of `segment` bytes each (the last may be shorter)."""
-
-
 class Forwarder:
     """Seals and sends groups of packets. One per media worker."""
 
     def __init__(self, outlet: Outlet) -> None:
         self._outlet = outlet
-        self._buffer = bytearray(MAX_SEND_BYTES + 2048)
-        self._view = memoryview(self._buffer)
+        self._batch = Batch()
+        self._single = bytearray(2048)
+        self._single_view = memoryview(self._single)
         self.packets_forwarded = 0
         """RTP packets sent to receivers."""
 
     def forward(self, layer: Layer, packets: Sequence[Packet]) -> None:
-        """Send in-order packets of a layer to all its subscribers."""
+        """Seal in-order packets of a layer for all its subscribers; `flush` sends them."""
         subscribers = layer.subscribers
-        if not subscribers:
-            return
         octets = sum(len(packet[3]) for packet in packets)
-        for run in _runs(packets):
-            self._forward_run(subscribers, run)
         count = len(packets)
+        for run in _runs(packets):
+            for first in range(0, len(subscribers), MAX_FANOUT):
+                self._seal(layer, first, run)
         for subscription in subscribers:
             subscription.packets += count
             subscription.octets += octets
             subscription.destination.bytes_sent += octets
         self.packets_forwarded += count * len(subscribers)
 
-    def _forward_run(self, subscribers: Sequence[Subscription], packets: Sequence[Packet]) -> None:
-        """Send packets that fit into one segmented send (equal sizes, the last may be shorter)."""
-        buffer, view = self._buffer, self._view
-        segment = HEADER_BYTES + len(packets[0][3]) + TAG_BYTES
-        plan = []
-        start = end = 0
-        for index, timestamp, bits, payload in packets:
-            body = start + HEADER_BYTES
-            end = body + len(payload) + TAG_BYTES
-            plan.append((start, view[start:body], view[body:end], index, timestamp, bits, payload))
-            start += segment
-        data = view[:end]
-        send, pack_into = self._outlet.send, HEADER.pack_into
+    def flush(self) -> None:
+        """Send what was sealed."""
+        batch = self._batch
+        if batch.runs:
+            self._outlet.send_batch(batch)
+            batch.clear()
+
+    def _seal(self, layer: Layer, first: int, packets: Sequence[Packet]) -> None:
+        """Seal packets that fit into one segmented send, for at most MAX_FANOUT of the layer's subscribers."""
+        batch = self._batch
+        subscribers = layer.subscribers[first : first + MAX_FANOUT]
+        plan = [(*packet, len(packet[3]) + TAG_BYTES) for packet in packets]
+        length = sum(packet[4] + HEADER_BYTES for packet in plan)
+        if batch.used + length * len(subscribers) > BATCH_BYTES:
+            self.flush()
+        start = body = batch.used
+        buffer, view = batch.buffer, batch.view
+        pack = HEADER.pack
+        addresses: list[Address] = []
         for subscription in subscribers:
             address = subscription.destination.address
             stream = subscription.stream
             if address is None or stream is None:
                 continue
             if subscription.picture_offset or subscription.tl0_offset or not isinstance(stream, GcmOutStream):
-                self._forward_slowly(subscription, packets)
+                for packet in packets:
+                    self.send_packet(subscription, packet)
                 continue
+            addresses.append(address)
             ssrc = subscription.ssrc
             payload_type = subscription.payload_type
             index_offset = subscription.index_offset
             timestamp_offset = subscription.timestamp_offset
             nonce_base = stream.nonce_base
             encrypt_into = stream.encrypt_into
-            for offset, header, sealed, index, timestamp, bits, payload in plan:
+            for index, timestamp, bits, payload, size in plan:
                 outgoing = index + index_offset
-                pack_into(
-                    buffer,
-                    offset,
-                    bits | payload_type,
-                    outgoing & 0xFFFF,
-                    (timestamp + timestamp_offset) & 0xFFFFFFFF,
-                    ssrc,
-                )
-                encrypt_into((nonce_base ^ outgoing).to_bytes(12, "big"), payload, header, sealed)
-            send(data, segment, address)
-
-    def _forward_slowly(self, subscription: Subscription, packets: Sequence[Packet]) -> None:
-        """Send packets one by one: rewritten VP8 descriptors, or a profile without AES-GCM."""
-        for packet in packets:
-            self.send_packet(subscription, packet)
+                header = pack(bits | payload_type, outgoing & 0xFFFF, (timestamp + timestamp_offset) & 0xFFFFFFFF, ssrc)
+                offset = body
+                body += HEADER_BYTES
+                buffer[offset:body] = header
+                offset = body
+                body += size
+                encrypt_into((nonce_base ^ outgoing).to_bytes(12, "big"), payload, header, view[offset:body])
+        if not addresses:
+            return
+        fanout = layer.fanouts.get(first)
+        if fanout is None or fanout.addresses != addresses:
+            fanout = layer.fanouts[first] = Fanout(addresses)
+        batch.used = body
+        batch.runs.append((fanout, start, length, plan[0][4] + HEADER_BYTES))
 
     def send_packet(self, subscription: Subscription, packet: Packet) -> None:
         """Send one packet of the current layer of a subscription (late ones, and the slow cases)."""
@@ -144,8 +145,8 @@ class Forwarder:
             (timestamp + timestamp_offset) & 0xFFFFFFFF,
             subscription.ssrc,
         )
-        length = stream.seal_into(self._buffer, 0, header, payload, outgoing)
-        self._outlet.send(self._view[:length], length, address)
+        length = stream.seal_into(self._single, 0, header, payload, outgoing)
+        self._outlet.send(self._single_view[:length], length, address)
 
     def send_retransmission(
         self, subscription: Subscription, packet: Packet, outgoing: int, timestamp_offset: int, offsets: tuple[int, int]
@@ -166,8 +167,8 @@ class Forwarder:
             subscription.rtx_ssrc,
         )
         wrapped = rtx.wrap(outgoing & 0xFFFF, payload)
-        length = stream.seal_into(self._buffer, 0, header, wrapped, subscription.rtx_index)
-        self._outlet.send(self._view[:length], length, address)
+        length = stream.seal_into(self._single, 0, header, wrapped, subscription.rtx_index)
+        self._outlet.send(self._single_view[:length], length, address)
 
 
 def _runs(packets: Sequence[Packet]) -> list[Sequence[Packet]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from control.ids import ParticipantId, PublicationId
 from control.messages import Codec, TrackKind, TrackSource
+from sfu.rooms.outlet import Fanout
 from sfu.streams.clock import PeerClock, StreamClock
 from sfu.streams.keyframes import KeyframeRequests
 from sfu.streams.nack import NackGenerator
@@ -33,8 +34,8 @@ class Layer:
     """One quality of a publication: one SSRC of the publisher (audio has just one)."""
 
     __slots__ = (
-        "clock", "highest", "keyframes", "last_packet_at", "nack", "newest_timestamp", "pending", "publication", "rid",
-        "rtx_ssrc", "ssrc", "statistics", "store", "subscribers", "waiting",
+        "clock", "fanouts", "highest", "keyframes", "last_packet_at", "nack", "newest_timestamp", "pending",
+        "publication", "rid", "rtx_ssrc", "ssrc", "statistics", "store", "subscribers", "waiting",
     )  # fmt: skip
 
     def __init__(self, publication: Publication, rid: str, peer_clock: PeerClock) -> None:
@@ -54,6 +55,8 @@ class Layer:
         """Packets of this batch, in order, not forwarded yet."""
         self.subscribers: list[Subscription] = []
         """Who gets every packet of this layer now."""
+        self.fanouts: dict[int, Fanout] = {}
+        """Of the forwarder: the addresses of `subscribers`, by the position of the first one."""
         self.waiting: list[Subscription] = []
         """Who is to get this layer from its next keyframe on (audio: from its next packet)."""
 

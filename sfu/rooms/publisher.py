@@ -243,15 +243,17 @@ class PublisherPeer:
                 layer.clock.report(ntp_s, packet.rtp_timestamp)
                 layer.statistics.sender_report(ntp_middle(packet.ntp_time), now)
 
-    def handle_timeout(self, now: float) -> None:
-        """Send what is due: NACK, PLI, transport-wide feedback, receiver reports."""
+    def handle_timeout(self, now: float) -> bool:
+        """Send what is due: NACK, PLI, transport-wide feedback, receiver reports. Return whether more is due soon."""
         peer = self.peer
         sender = peer.sender
         if sender is None or peer.closed:
-            return
+            return False
         out: list[bytes] = []
+        waits = False
         for layer in self._by_ssrc.values():
             if layer.nack.missing:
+                waits = True
                 lost, gave_up = layer.nack.poll(now, self.rtt_s)
                 if lost and layer.ssrc is not None:
                     for index in lost:
@@ -259,8 +261,10 @@ class PublisherPeer:
                     out.append(rtcp.Nack(LOCAL_SSRC, layer.ssrc, [index & 0xFFFF for index in lost]).serialize())
                 if gave_up and layer.publication.kind == "video":
                     layer.keyframes.want()
-            if layer.keyframes.wanted and layer.ssrc is not None and layer.keyframes.poll(now):
-                out.append(rtcp.Pli(LOCAL_SSRC, layer.ssrc).serialize())
+            if layer.keyframes.wanted and layer.ssrc is not None:
+                waits = True
+                if layer.keyframes.poll(now):
+                    out.append(rtcp.Pli(LOCAL_SSRC, layer.ssrc).serialize())
         if len(self._asked) > 1024:
             self._asked.clear()
         arrivals = self.arrivals.poll(now)
@@ -277,6 +281,7 @@ class PublisherPeer:
                 out.insert(start // 31, rtcp.ReceiverReport(LOCAL_SSRC, blocks[start : start + 31]).serialize())
         for packet in out:
             peer.send(sender.protect_rtcp(packet))
+        return waits
 
     def quality(self, interval_s: float) -> tuple[float, int]:
         """Return (percent lost, bit/s) of what the peer sent since the last call."""

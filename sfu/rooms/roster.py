@@ -11,7 +11,7 @@ from sfu.errors import NegotiationError
 from sfu.machines.certificate import Certificate
 from sfu.machines.negotiation import LocalTransport
 from sfu.peer.peer import Closed, Connected, Peer
-from sfu.rooms.forward import Outlet
+from sfu.rooms.outlet import Outlet
 from sfu.rooms.pipe import Pipe
 from sfu.rooms.publication import Publication
 from sfu.rooms.publisher import PublisherPeer

@@ -16,6 +16,7 @@ class Router:
         self._roster = roster
         self.forwarder = forwarder
         self._touched: list[Layer] = []
+        self._holes = False
 
     def route(
         self, publisher: PublisherPeer, received: tuple[Layer, int, int, int, bytes, int | None], now: float
@@ -38,6 +39,8 @@ class Router:
             self._roster.rooms[publisher.room].speakers.level(
                 publication, level if not publication.paused else -127, now
             )
+        if index != layer.highest + 1:
+            self._holes = True
         if index <= layer.highest:
             for subscription in layer.subscribers:
                 if index >= subscription.base_index:
@@ -63,13 +66,16 @@ class Router:
                 self._touched.append(layer)
             pending.append(packet)
 
-    def flush(self) -> None:
-        """Forward what the batch brought."""
+    def flush(self) -> bool:
+        """Forward what the batch brought; return whether packets are missing."""
+        holes, self._holes = self._holes, False
         touched = self._touched
         if touched:
             for layer in touched:
                 self.flush_layer(layer)
             touched.clear()
+        self.forwarder.flush()
+        return holes
 
     def flush_layer(self, layer: Layer) -> None:
         """Forward what waits of one layer."""

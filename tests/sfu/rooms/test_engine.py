@@ -9,6 +9,7 @@ from sfu.machines.certificate import Certificate
 from sfu.machines.dtls import DtlsEndpoint
 from sfu.machines.srtp import AEAD_AES_128_GCM, SrtpReceiver, SrtpSender
 from sfu.rooms.engine import Engine
+from sfu.rooms.outlet import Outlet
 from sfu.rooms.roster import EngineOptions
 from sfu.wire import rtcp, sdp, stun
 
@@ -18,7 +19,7 @@ KEYFRAME, DELTA = b"\x90\x80\x01\x10\x02\x00", b"\x90\x80\x02\x11\x02\x00"
 """VP8 payloads with 7-bit picture ids: the start of a keyframe, of another frame."""
 
 
-class Wire:
+class Wire(Outlet):
     """The outlet: remembers datagrams by destination."""
 
     def __init__(self) -> None:
