@@ -21,6 +21,25 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "sdp_invalid": ("Le navigateur a envoyé une description invalide.", "The browser sent an invalid description."),
     "recorder_unavailable": ("L'enregistreur n'est pas disponible.", "The recorder is not available."),
+    "unauthorized": (
+        "Il faut le jeton d'un lien d'entrée (Authorization: Bearer).",
+        "The token of a join link is needed (Authorization: Bearer).",
+    ),
+    "method": ("Cette adresse ne comprend pas cette méthode.", "This address does not understand this method."),
+    "media_type": ("Le contenu n'est pas du type attendu.", "The content is not of the expected type."),
+    "too_large": ("Le contenu est trop long.", "The content is too long."),
+    "sdp_unacceptable": (
+        "Un des médias offerts ne peut pas être accepté : un son (Opus) et une image (VP8, VP9, H.264 ou AV1) au plus.",
+        "One of the media offered cannot be accepted: one sound (Opus) and one picture (VP8, VP9, H.264 or AV1) "
+        "at most.",
+    ),
+    "not_live": ("Il n'y a rien à regarder pour le moment.", "There is nothing to watch at the moment."),
+    "precondition_required": ("L'en-tête If-Match manque.", "The If-Match header is missing."),
+    "precondition_failed": ("L'en-tête If-Match n'est plus à jour.", "The If-Match header is out of date."),
+    "ice_mismatch": (
+        "Ces informations ICE ne sont pas de cette session.",
+        "This ICE information is not of this session.",
+    ),
     "internal": ("Une erreur est survenue.", "Something went wrong."),
 }
 
@@ -28,8 +47,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
 class ClientError(Exception):
     """A request of a client that is refused. `code` is a key of TEXTS."""
 
-    def __init__(self, code: str, *, fatal: bool = False) -> None:
+    def __init__(self, code: str, *, fatal: bool = False, reason: str = "") -> None:
+        """`reason` is one English sentence for whoever looks after the other program."""
         super().__init__(code)
+        self.reason = reason
         self.code = code if code in TEXTS else "internal"
         self.fatal = fatal
 

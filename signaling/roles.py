@@ -2,7 +2,7 @@
 
 from typing import Final
 
-EVERYBODY = frozenset({"see_captions"})
+EVERYBODY = frozenset({"see_captions", "watch"})
 SPEAKER = EVERYBODY | {"publish_audio", "publish_video", "publish_screen", "chat", "raise_hand"}
 HOST = SPEAKER | {"mute", "remove", "record", "invite", "end", "view_recording"}
 

@@ -20,7 +20,7 @@ from signaling.errors import ClientError
 from signaling.placement import Placement
 from signaling.quality import score
 from signaling.roles import SOURCE_RIGHTS
-from signaling.session import RESUME_S, Session
+from signaling.session import RESUME_S, HttpSession, Session
 from signaling.workers import Worker, WorkerError, WorkerHub
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,13 @@ CHAT_KEPT = 200
 CAPTIONS_KEPT = 500
 MEDIA_WAIT_S = 10.0
 """How long a request waits for a media worker."""
+WORKER_CODES = {
+    "worker_lost": "media_unavailable",
+    "worker_timeout": "media_unavailable",
+    "worker_full": "media_unavailable",
+    "stale_answer": "not_found",
+}
+"""What a worker's refusal is called towards a client; all sdp_* ones are `sdp_invalid`."""
 FIRST_PAUSE_S = 0.1
 LAST_PAUSE_S = 2.0
 """Between two questions to a media worker that refuses to open the room."""
@@ -74,9 +81,10 @@ class Room:
         if len(self.sessions) >= MAX_PARTICIPANTS:
             raise ClientError("room_full", fatal=True)
         self.sessions[session.id] = session
-        self.welcome(session, guest_link)
         self.broadcast(s.ParticipantJoined, without=session, participant=session.info)
-        self.spawn(self._open_subscriber(session))
+        if not isinstance(session, HttpSession):
+            self.welcome(session, guest_link)
+            self.spawn(self._open_subscriber(session))
 
     def welcome(self, session: Session, guest_link: str | None) -> None:
         """Tell somebody how the room is."""
@@ -139,8 +147,8 @@ class Room:
 
     # --- what clients ask -----------------------------------------------------------------------------------------
 
-    async def publish(self, session: Session, message: s.Publish) -> None:
-        """Take an offer to publish; raises ClientError."""
+    async def publish(self, session: Session, message: s.Publish) -> str:
+        """Take an offer to publish and return the answer, which the session is sent; raises ClientError."""
         for wish in message.tracks:
             if SOURCE_RIGHTS[wish.source] not in session.rights:
                 raise ClientError("not_allowed")
@@ -161,7 +169,7 @@ class Room:
             m.TrackOffer(wish.mid, PublicationId(f"{peer}-{wish.source}-{wish.mid}"), wish.source)
             for wish in message.tracks
         ]
-        result = await self._ask(m.Publish(self.id, session.participant, peer, message.sdp, tracks))
+        result = await self.ask(m.Publish(self.id, session.participant, peer, message.sdp, tracks))
         assert isinstance(result, m.SessionDescription)
         offered = {track.publication for track in tracks}
         for name, known in list(self.publications.items()):
@@ -176,17 +184,18 @@ class Room:
         session.send(
             s.PublishAnswer, id=message.id, sdp=result.sdp, publications=[track.publication for track in tracks]
         )
+        return result.sdp
 
     async def answer(self, session: Session, message: s.SubscriberAnswer) -> None:
         """Pass on the answer of a receiving peer connection."""
         if message.peer != session.subscriber:
             return  # of a peer that is gone
-        await self._ask(m.SubscriberAnswer(PeerId(message.peer), message.revision, message.sdp))
+        await self.ask(m.SubscriberAnswer(PeerId(message.peer), message.revision, message.sdp))
 
     async def select_layer(self, session: Session, message: s.SelectLayer) -> None:
         """Pass on the wish for a layer."""
         if session.subscriber is not None:
-            await self._ask(m.SelectLayer(session.subscriber, PublicationId(message.publication), message.rid))
+            await self.ask(m.SelectLayer(session.subscriber, PublicationId(message.publication), message.rid))
 
     async def set_muted(self, session: Session, message: s.SetMuted) -> None:
         """Mute or unmute: one's own, or somebody else's (mute only)."""
@@ -195,7 +204,7 @@ class Room:
             raise ClientError("not_found")
         if info.participant != session.participant and ("mute" not in session.rights or not message.muted):
             raise ClientError("not_allowed")
-        await self._ask(m.PausePublication(PublicationId(info.id), message.muted))
+        await self.ask(m.PausePublication(PublicationId(info.id), message.muted))
         self._change_publication(info.id, muted=message.muted)
 
     def chat(self, session: Session, text: str) -> None:
@@ -246,8 +255,10 @@ class Room:
         self._ready.clear()
         self.captions.stop_all()
         self.publications.clear()
-        for session in self.sessions.values():
+        for session in list(self.sessions.values()):
             session.publisher = session.subscriber = None
+            if isinstance(session, HttpSession):
+                self.leave(session, "lost")
             session.send(s.MediaLost)
         self.spawn(self._reopen())
 
@@ -307,14 +318,13 @@ class Room:
                 pause = min(LAST_PAUSE_S, pause * 2)
             return self._worker
 
-    async def _ask(self, command: m.Command) -> m.Result:
+    async def ask(self, command: m.Command) -> m.Result:
+        """Ask the media worker for what a client wants; raises ClientError."""
         try:
             return await self.request(command)
         except WorkerError as error:
-            code = {"worker_lost": "media_unavailable", "worker_timeout": "media_unavailable"}.get(
-                error.code, error.code
-            )
-            raise ClientError("sdp_invalid" if code.startswith("sdp_") else code) from error
+            code = "sdp_invalid" if error.code.startswith("sdp_") else WORKER_CODES.get(error.code, error.code)
+            raise ClientError(code) from error
 
     async def request(self, command: m.Command) -> m.Result:
         """Ask the media worker for something that must be done; raises WorkerError, ClientError."""
@@ -373,7 +383,7 @@ class Room:
 
     async def _subscribe_all(self, publications: list[PublicationId]) -> None:
         for session in list(self.sessions.values()):
-            if session.subscriber is not None:
+            if session.subscriber is not None and not isinstance(session, HttpSession):
                 await self._tell(m.Subscribe(session.subscriber, publications))
 
     async def _reopen(self) -> None:
@@ -383,6 +393,9 @@ class Room:
     def _peer_closed(self, peer: PeerId) -> None:
         for session in list(self.sessions.values()):
             if peer in (session.publisher, session.subscriber):
+                if isinstance(session, HttpSession):
+                    self.leave(session, "lost")
+                    continue
                 other = session.subscriber if peer == session.publisher else session.publisher
                 session.publisher = session.subscriber = None
                 self._drop_publications(session)
@@ -408,6 +421,9 @@ class Room:
         if self.publications.pop(name, None) is not None:
             self.captions.stop(PublicationId(name))
             self.broadcast(s.PublicationRemoved, publication=name)
+            for session in list(self.sessions.values()):
+                if isinstance(session, HttpSession) and session.stops_watching(PublicationId(name)):
+                    self.leave(session, "left")
 
     def _change_publication(
         self, name: str, *, muted: bool | None = None, live: bool | None = None, layers: list[str] | None = None

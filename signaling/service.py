@@ -21,10 +21,12 @@ from signaling.admission import Admission
 from signaling.connection_test import ConnectionTests
 from signaling.errors import ClientError, text_of
 from signaling.limits import TokenBucket
+from signaling.media_http import MediaEndpoint
 from signaling.placement import Placement
 from signaling.roles import rights_of
 from signaling.room import Room
-from signaling.session import MAX_QUEUED, Session
+from signaling.session import MAX_QUEUED, Session, shown_name
+from signaling.whip import publish
 from signaling.workers import Worker, WorkerHub
 from storage.visits import Visits
 
@@ -51,6 +53,7 @@ class Signaling:
         self.rooms: dict[str, Room] = {}
         self._strangers = 0
         self._tests = ConnectionTests(hub, links)
+        self._whip = MediaEndpoint(self, links, "whip", publish)
         hub.on_notice = self._noticed
         hub.on_lost = self._worker_lost
         hub.on_connected = self._worker_connected
@@ -60,6 +63,7 @@ class Signaling:
         return [
             web.get("/signal", self._socket),
             web.post("/v/{visit:[a-z-]{4,32}}/connection-test", self._tests.handle),
+            *self._whip.routes(),
         ]
 
     async def run(self) -> None:
@@ -178,7 +182,7 @@ class Signaling:
             link = self._links.verify(message.link, time.time())
         except LinkError as error:
             raise ClientError(error.code, fatal=True) from error
-        name = " ".join("".join(c if c.isprintable() else " " for c in message.name).split())
+        name = shown_name(message.name)
         if not name:
             raise ClientError("malformed", fatal=True)
         session = Session(name, link.role, rights_of(link.role), message.language)

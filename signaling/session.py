@@ -8,13 +8,19 @@ import secrets
 from collections import deque
 from typing import Any
 
-from control.ids import ParticipantId, PeerId
+from control.ids import ParticipantId, PeerId, PublicationId
 from signaling import messages as s
+from signaling.limits import TokenBucket
 
 BACKLOG = 500
 RESUME_S = 30.0
 MAX_QUEUED = 1000
 """Messages waiting for a slow reader; then its socket is closed and it may resume."""
+
+
+def shown_name(text: str) -> str:
+    """Return a name as others see it: printable, on one line, no space around it; it may be empty."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 class Session:
@@ -42,9 +48,12 @@ class Session:
     @property
     def info(self) -> s.ParticipantInfo:
         """What others may know."""
-        return s.ParticipantInfo(
-            self.participant, self.name, self.role, self.hand_raised, self.outgoing is not None, self.quality
-        )
+        return s.ParticipantInfo(self.participant, self.name, self.role, self.hand_raised, self.connected, self.quality)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the participant can be reached now."""
+        return self.outgoing is not None
 
     def send(self, kind: type[Any], **fields: Any) -> None:
         """Send a numbered message, now or after a resume."""
@@ -100,3 +109,43 @@ class Session:
             while not queue.empty():
                 queue.get_nowait()
             queue.put_nowait(None)
+
+
+class HttpSession(Session):
+    """A participant by WHIP or WHEP: has media and nothing else, is told nothing, and lasts as long as its peer."""
+
+    def __init__(
+        self, name: str, role: str, rights: frozenset[str], language: str, *, endpoint: str, ufrag: str, mids: set[str]
+    ) -> None:
+        super().__init__(name, role, rights, language)
+        self.endpoint = endpoint
+        self.id = secrets.token_urlsafe(24)
+        """The last part of its resource's URL: who knows it may end the session."""
+        self.etag = f'"{secrets.token_hex(8)}"'
+        """Names the ICE session (RFC 9725 section 4.3.1)."""
+        self.ufrag = ufrag
+        """The client's own."""
+        self.mids = mids
+        self.watched: set[PublicationId] = set()
+        """What a viewer receives; with the last of it the session ends."""
+        self.changes = TokenBucket(rate=5, burst=20)
+
+    @property
+    def connected(self) -> bool:
+        """Whether it can be reached: with its peer the session ends."""
+        return True
+
+    def send(self, kind: type[Any], **fields: Any) -> None:
+        """Tell nothing: there is nobody to read it."""
+
+    def may_resume(self, secret: str) -> bool:
+        """Refuse: there is no socket to take up again."""
+        del secret
+        return False
+
+    def stops_watching(self, publication: PublicationId) -> bool:
+        """Take note that a publication ended; return whether it was the last one that was watched."""
+        if publication not in self.watched:
+            return False
+        self.watched.remove(publication)
+        return not self.watched

@@ -1,7 +1,7 @@
 """Offer and answer (RFC 9429, RFC 3264): what is agreed with a publisher, and what a subscriber is offered.
 
-We are ICE-lite and the DTLS server, everything is bundled on one transport, RTCP is multiplexed. Nothing that a client
-wrote is copied into what others read.
+We are ICE-lite and the DTLS server (the client only towards an offer of `a=setup:passive`), everything is bundled on
+one transport, RTCP is multiplexed. Nothing that a client wrote is copied into what others read.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ VIDEO_PREFERENCE: tuple[Codec, ...] = ("vp8", "vp9", "h264", "av1")
 VIDEO_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")
 EXTENSIONS = (AUDIO_LEVEL, MID, RID, REPAIRED_RID, TRANSPORT_SEQUENCE_NUMBER)
 OPUS_FMTP = "minptime=10;useinbandfec=1;usedtx=1"
+OFFERED_SETUPS = ("actpass", "active", "passive")
 STRONG_HASHES = ("sha-256", "sha-384", "sha-512")
 SOURCE_KINDS: dict[TrackSource, TrackKind] = {
     "microphone": "audio",
@@ -49,6 +50,13 @@ class RemoteTransport:
 
     ufrag: str
     fingerprints: list[tuple[str, str]]
+    is_dtls_server: bool = False
+    """Whether it offered `a=setup:passive`, as some encoders do: the handshake is then ours to begin."""
+
+    @property
+    def setup(self) -> str:
+        """Our a=setup in the answer."""
+        return "active" if self.is_dtls_server else "passive"
 
 
 @dataclass(slots=True, frozen=True)
@@ -117,7 +125,8 @@ def answer_publisher(offer: str, *, local: LocalTransport, allowed: dict[str, Tr
 
     Raises NegotiationError.
     """
-    description = _checked(offer, ("active", "actpass"))
+    description = _checked(offer, OFFERED_SETUPS)
+    remote = _remote(description)
     answers: list[list[str]] = []
     tracks: list[AgreedTrack] = []
     for section in description.sections:
@@ -134,7 +143,7 @@ def answer_publisher(offer: str, *, local: LocalTransport, allowed: dict[str, Tr
         else:
             tracks.append(track)
             answers.append(_accepted(section, track))
-    return PublisherAgreement(_session(local, answers, "passive"), _remote(description), tracks)
+    return PublisherAgreement(_session(local, answers, remote.setup), remote, tracks)
 
 
 class SubscriberSession:
@@ -181,7 +190,7 @@ class ViewerSection:
 
 def viewer_sections(offer: str) -> tuple[RemoteTransport, list[ViewerSection]]:
     """Read a viewer's offer; raises NegotiationError."""
-    description = _checked(offer, ("active", "actpass"))
+    description = _checked(offer, OFFERED_SETUPS)
     sections = []
     for section in description.sections:
         codecs: dict[Codec, tuple[int, int | None]] = {}
@@ -195,7 +204,10 @@ def viewer_sections(offer: str) -> tuple[RemoteTransport, list[ViewerSection]]:
 
 
 def answer_viewer(
-    local: LocalTransport, sections: list[ViewerSection], choose: Callable[[ViewerSection], SendTrack | None]
+    local: LocalTransport,
+    remote: RemoteTransport,
+    sections: list[ViewerSection],
+    choose: Callable[[ViewerSection], SendTrack | None],
 ) -> str:
     """Answer a viewer: `choose` gives what each section carries, or None."""
     answers = []
@@ -203,7 +215,7 @@ def answer_viewer(
         track = choose(section)
         kind: TrackKind = "audio" if section.kind == "audio" else "video"
         answers.append(_unused(section.mid, kind) if track is None else _sending(track))
-    return _session(local, answers, "passive")
+    return _session(local, answers, remote.setup)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -242,7 +254,8 @@ def _section(sections: list[MediaSection], mid: str) -> MediaSection:
 
 def _remote(description: Description) -> RemoteTransport:
     first = description.sections[0]
-    return RemoteTransport(first.ufrag, [(n, value) for n, value in first.fingerprints if n in STRONG_HASHES])
+    fingerprints = [(n, value) for n, value in first.fingerprints if n in STRONG_HASHES]
+    return RemoteTransport(first.ufrag, fingerprints, first.setup == "passive")
 
 
 def _codec(payload: Payload) -> Codec | None:

@@ -66,6 +66,8 @@ class Peer:
         self._consent_timeout_s = consent_timeout_s
         self._dtls: DtlsEndpoint | None = None
         self._early: list[bytes] = []
+        self._fingerprints: list[tuple[str, str]] = []
+        self._is_dtls_client = False
         self._out: list[tuple[bytes, Address]] = []
         self._events: list[Event] = []
         self._deadline = now + CONNECT_TIMEOUT_S
@@ -85,14 +87,20 @@ class Peer:
         """Whether SRTP keys are there."""
         return self.sender is not None and not self.closed
 
-    def set_remote(self, ufrag: str, fingerprints: list[tuple[str, str]]) -> None:
-        """Give what the remote description says: its ufrag and certificate fingerprints (algorithm, value)."""
+    def set_remote(self, ufrag: str, fingerprints: list[tuple[str, str]], *, is_dtls_server: bool = False) -> None:
+        """Give what the remote description says: its ufrag, certificate fingerprints (algorithm, value), DTLS role."""
         self._ice.remote_ufrag = ufrag
-        if self._dtls is None:
-            self._dtls = DtlsEndpoint(self._certificate, role="server", remote_fingerprints=fingerprints)
-            early, self._early = self._early, []
-            for data in early:
-                self.receive_dtls(data)
+        if self._dtls is not None:
+            return
+        self._fingerprints = fingerprints
+        self._is_dtls_client = is_dtls_server
+        if is_dtls_server:
+            self._begin_as_client()
+            return
+        self._dtls = DtlsEndpoint(self._certificate, role="server", remote_fingerprints=fingerprints)
+        early, self._early = self._early, []
+        for data in early:
+            self.receive_dtls(data)
 
     def receive_stun(self, data: bytes, address: Address, now: float) -> None:
         """Take a STUN datagram; anything but an authenticated Binding request is dropped in silence."""
@@ -103,6 +111,7 @@ class Peer:
         selected = self._ice.selected
         if selected is not None and selected != before:
             self.address = selected
+            self._begin_as_client()
             self._flush_dtls()
 
     def receive_dtls(self, data: bytes) -> None:
@@ -161,6 +170,12 @@ class Peer:
         """Return and forget what happened."""
         events, self._events = self._events, []
         return events
+
+    def _begin_as_client(self) -> None:
+        """Send the ClientHello, if that is our part, once an authenticated request has told where to."""
+        if self._is_dtls_client and self._dtls is None and self.address is not None:
+            self._dtls = DtlsEndpoint(self._certificate, role="client", remote_fingerprints=self._fingerprints)
+            self._flush_dtls()
 
     def _flush_dtls(self) -> None:
         if self._dtls is None or self.address is None:

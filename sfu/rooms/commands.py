@@ -82,7 +82,11 @@ class Commands:
         if publisher is None:
             publisher = PublisherPeer(command.room, command.participant, peer)
             self._roster.publishers[command.peer] = publisher
-        peer.set_remote(agreement.remote.ufrag, agreement.remote.fingerprints)
+        peer.set_remote(
+            agreement.remote.ufrag,
+            agreement.remote.fingerprints,
+            is_dtls_server=agreement.remote.is_dtls_server,
+        )
         ids = {track.mid: track.publication for track in command.tracks}
         for gone in publisher.agree(agreement.tracks, ids):
             self._roster.end_publication(room, gone)
@@ -133,9 +137,9 @@ class Commands:
                     return subscriber.send_track(section.mid, publication.id)
             return None
 
-        answer = answer_viewer(self._roster.local(peer), sections, choose)
+        answer = answer_viewer(self._roster.local(peer), remote, sections, choose)
         self._roster.subscribers[command.peer] = subscriber
-        peer.set_remote(remote.ufrag, remote.fingerprints)
+        peer.set_remote(remote.ufrag, remote.fingerprints, is_dtls_server=remote.is_dtls_server)
         for subscription in subscriber.subscriptions.values():
             subscription.active = True
         return m.SessionDescription(answer)
