@@ -101,7 +101,7 @@ class MediaEndpoint:
             "ETag": session.etag,
             "Accept-Patch": ice_fragment.MEDIA_TYPE,
         }
-        return web.Response(status=201, text=answer, content_type=SDP_TYPE, headers=headers)
+        return web.Response(status=201, body=answer.encode(), content_type=SDP_TYPE, headers=headers)
 
     def _link(self, request: web.Request) -> JoinLink:
         scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")

@@ -51,7 +51,7 @@ def problem(error: ClientError, language: str) -> web.Response:
         invalid = "" if error.code == "unauthorized" else ', error="invalid_token"'
         headers["WWW-Authenticate"] = f'Bearer realm="parvis"{invalid}'
     return web.Response(
-        text=json.dumps(body, ensure_ascii=False),
+        body=json.dumps(body, ensure_ascii=False).encode(),
         status=status,
         content_type="application/problem+json",
         headers=headers,
