@@ -6,21 +6,19 @@ INTERVAL_S = 0.1
 """Time between feedback messages; libwebrtc uses 50 to 250 ms."""
 
 MAX_SPAN = 4096
-"""Sequence numbers that one message may span; older ones are forgotten."""
+"""Sequence numbers that one report may span; older ones are forgotten."""
 
 
 class ArrivalRecorder:
     """Collects arrivals between two feedback messages of one transport."""
 
-    __slots__ = ("_arrivals", "_last", "_next_first", "_sent_at", "count")
+    __slots__ = ("_arrivals", "_last", "_next_first", "_sent_at")
 
     def __init__(self) -> None:
         self._arrivals: dict[int, int] = {}
         self._last = -1
         self._next_first = -1
         self._sent_at = 0.0
-        self.count = 0
-        """Number of feedback messages taken, modulo 256 in the message."""
 
     def received(self, sequence_number: int, now: float) -> None:
         """Note the arrival of a packet by its 16-bit transport sequence number."""
@@ -32,7 +30,7 @@ class ArrivalRecorder:
             self._arrivals[sequence] = int(now * 1_000_000)
 
     def poll(self, now: float) -> dict[int, int] | None:
-        """Return {unwrapped transport sequence number: arrival in µs} when a message is due, else None."""
+        """Return {unwrapped transport sequence number: arrival in µs} when a report is due, else None."""
         if not self._arrivals or now - self._sent_at < INTERVAL_S:
             return None
         self._sent_at = now
@@ -42,5 +40,4 @@ class ArrivalRecorder:
         if newest - min(arrivals) >= MAX_SPAN:
             arrivals = {sequence: at for sequence, at in arrivals.items() if sequence > newest - MAX_SPAN}
         self._next_first = newest + 1 - 64  # a straggler may still be reported, an ancient one not
-        self.count += 1
         return arrivals

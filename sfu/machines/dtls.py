@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Literal
 
 from cryptography.hazmat.primitives import hashes
+from cryptography.x509 import Certificate as Certificate509
 from OpenSSL import SSL
+from OpenSSL.crypto import X509
 
 from sfu.errors import MalformedPacketError, SfuError
 from sfu.machines.certificate import Certificate
@@ -19,6 +21,10 @@ DTLS_1_2 = 0xFEFD
 MAX_DATAGRAM = 1200
 RECORD_HEADER = 13
 OUR_PROFILES = tuple(profile.openssl_name for profile in PROFILES)
+MAX_RESTARTS = 200
+"""How often a server begins again after records that it cannot take and has not answered; each time costs 0.1 ms."""
+ALERT, HANDSHAKE = 21, 22
+MAX_HELLO = 8192
 CIPHERS = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
 _HASHES: dict[str, type[hashes.HashAlgorithm]] = {
     "sha-256": hashes.SHA256,
@@ -44,23 +50,24 @@ class DtlsEndpoint:
     ) -> None:
         context = SSL.Context(SSL.DTLS_METHOD)
         context.set_min_proto_version(DTLS_1_2)
-        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
         context.use_certificate(certificate.certificate)
         context.use_privatekey(certificate.key)
         context.set_cipher_list(CIPHERS)
         context.set_tlsext_use_srtp(b":".join(profiles))
         context.set_options(SSL.OP_NO_RENEGOTIATION)
-        self._connection = SSL.Connection(context)
-        self._connection.set_ciphertext_mtu(MAX_DATAGRAM)
+        self._context = context
         self._role = role
-        if role == "server":
-            self._connection.set_accept_state()
-        else:
-            self._connection.set_connect_state()
         self._fingerprints = remote_fingerprints
         self._out: list[bytes] = []
         self._keys: SrtpKeys | None = None
+        self._restarts = 0
+        self._is_stranger = False
+        self._has_answered = False
+        self._hello_length: int | None = None
+        """Length of the ClientHello whose fragments OpenSSL is putting together."""
         self.closed = False
+        self._connection = self._begin()
         if role == "client":
             self._handshake()
 
@@ -82,10 +89,12 @@ class DtlsEndpoint:
             return
         if not _looks_like_dtls(datagram):
             raise MalformedPacketError("not DTLS records")
-        self._connection.bio_write(datagram)
+        if self._keys is None and datagram[0] == ALERT:
+            raise MalformedPacketError("an alert that anybody could have sent")
         if self._keys is None:
-            self._handshake()
+            self._receive_handshake(datagram)
             return
+        self._connection.bio_write(datagram)
         try:
             self._connection.recv(2048)
         except SSL.WantReadError:
@@ -121,6 +130,45 @@ class DtlsEndpoint:
         out, self._out = self._out, []
         return out
 
+    def _receive_handshake(self, datagram: bytes) -> None:
+        """Take a datagram before there are keys.
+
+        Anybody who can forge the browser's address can send bad records in the clear. What is bad before our first
+        flight is forgotten, silently and without an alert: the browser's good ClientHello is still on its way.
+        """
+        if self._role == "server" and not self._has_answered:
+            length = _client_hello_length(datagram)
+            if length is None:
+                raise MalformedPacketError("not a ClientHello")
+            if length != self._hello_length and self._hello_length is not None:
+                self._begin_again()
+            self._hello_length = length
+        self._connection.bio_write(datagram)
+        try:
+            self._handshake()
+        except MalformedPacketError:
+            if self._role == "server" and not self._has_answered:
+                self._begin_again()
+            else:
+                self._collect()
+                self.closed = True
+            raise
+
+    def _begin_again(self) -> None:
+        self._restarts += 1
+        self._connection = self._begin()
+        self.closed = self._restarts > MAX_RESTARTS
+
+    def _begin(self) -> SSL.Connection:
+        connection = SSL.Connection(self._context)
+        connection.set_ciphertext_mtu(MAX_DATAGRAM)
+        if self._role == "server":
+            connection.set_accept_state()
+        else:
+            connection.set_connect_state()
+        self._hello_length = None
+        return connection
+
     def _handshake(self) -> None:
         try:
             self._connection.do_handshake()
@@ -128,11 +176,15 @@ class DtlsEndpoint:
             self._collect()
             return
         except SSL.Error as error:
-            self._collect()
-            self.closed = True
+            if self._is_stranger:
+                self._collect()
+                self.closed = True
+                raise FingerprintError("the certificate is not the announced one") from error
             raise MalformedPacketError("the DTLS handshake failed") from error
         self._collect()
-        self._check_fingerprint()
+        if not self._is_announced(self._connection.get_peer_certificate(as_cryptography=True)):
+            self.closed = True
+            raise FingerprintError("the certificate is not the announced one")
         selected = self._connection.get_selected_srtp_profile()
         profile = next((p for p in PROFILES if p.openssl_name == selected), None)
         if profile is None:
@@ -143,16 +195,20 @@ class DtlsEndpoint:
         )
         self._keys = keys_from_exporter(profile, material, is_server=self._role == "server")
 
-    def _check_fingerprint(self) -> None:
-        certificate = self._connection.get_peer_certificate(as_cryptography=True)
+    def _verify(self, _connection: SSL.Connection, certificate: X509, _error: int, depth: int, _ok: int) -> bool:
+        """Let OpenSSL go on only with the announced certificate; its issuers say nothing here."""
+        if depth == 0 and not self._is_announced(certificate.to_cryptography()):
+            self._is_stranger = True
+        return not self._is_stranger
+
+    def _is_announced(self, certificate: Certificate509 | None) -> bool:
+        """Return whether a certificate has every announced fingerprint of a hash that we know, and one at least."""
         known = [(_HASHES[name], value) for name, value in self._fingerprints if name in _HASHES]
-        if (
-            certificate is None
-            or not known
-            or any(certificate.fingerprint(made()).hex(":").upper() != value.upper() for made, value in known)
-        ):
-            self.closed = True
-            raise FingerprintError("the certificate is not the announced one")
+        return (
+            certificate is not None
+            and bool(known)
+            and all(certificate.fingerprint(made()).hex(":").upper() == value.upper() for made, value in known)
+        )
 
     def _collect(self) -> None:
         """Take what OpenSSL wants to send; a memory BIO forgets datagram borders, records remember."""
@@ -162,6 +218,7 @@ class DtlsEndpoint:
                 flight += self._connection.bio_read(65_536)
             except SSL.WantReadError:
                 break
+        self._has_answered = self._has_answered or bool(flight)
         start = position = 0
         while position + RECORD_HEADER <= len(flight):
             end = position + RECORD_HEADER + int.from_bytes(flight[position + 11 : position + 13], "big")
@@ -186,3 +243,15 @@ def _looks_like_dtls(datagram: bytes) -> bool:
             return False
         position += RECORD_HEADER + int.from_bytes(datagram[position + 11 : position + 13], "big")
     return position == len(datagram) and position > 0
+
+
+def _client_hello_length(datagram: bytes) -> int | None:
+    """Return the length of the whole message if the datagram begins with a fragment of a first ClientHello.
+
+    RFC 6347 section 4.2.2: message type 1, message number 0, and a fragment that lies within the message.
+    """
+    message = datagram[RECORD_HEADER : RECORD_HEADER + 12]
+    if datagram[0] != HANDSHAKE or len(message) < 12 or message[0] != 1 or message[4:6] != b"\0\0":
+        return None
+    length, at, size = (int.from_bytes(message[start : start + 3], "big") for start in (1, 6, 9))
+    return length if at + size <= length <= MAX_HELLO else None

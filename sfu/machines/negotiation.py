@@ -23,6 +23,9 @@ MAX_SECTIONS = 16
 VIDEO_PREFERENCE: tuple[Codec, ...] = ("vp8", "vp9", "h264", "av1")
 VIDEO_FEEDBACK = ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc")
 EXTENSIONS = (AUDIO_LEVEL, MID, RID, REPAIRED_RID, TRANSPORT_SEQUENCE_NUMBER)
+CLOCKS: dict[Codec, tuple[int, int]] = {"opus": (48_000, 2)}
+VIDEO_CLOCK = (90_000, 1)
+"""Clock rates (Hz) and channels: the codecs' registrations leave no choice."""
 OPUS_FMTP = "minptime=10;useinbandfec=1;usedtx=1"
 OFFERED_SETUPS = ("actpass", "active", "passive")
 STRONG_HASHES = ("sha-256", "sha-384", "sha-512")
@@ -49,6 +52,7 @@ class RemoteTransport:
     """The browser's end."""
 
     ufrag: str
+    password: str
     fingerprints: list[tuple[str, str]]
     is_dtls_server: bool = False
     """Whether it offered `a=setup:passive`, as some encoders do: the handshake is then ours to begin."""
@@ -237,8 +241,8 @@ def _checked(text: str, setups: tuple[str, ...]) -> Description:
     first = sections[0]
     if any(mid not in description.bundle for mid in mids if _section(sections, mid).port) or not description.bundle:
         raise NegotiationError("sdp_no_bundle", "all media must be bundled (BUNDLE)")
-    if not first.ufrag or not first.password:
-        raise NegotiationError("sdp_no_ice", "there are no ICE credentials")
+    if not _is_ice(first.ufrag, 4) or not _is_ice(first.password, 22):
+        raise NegotiationError("sdp_no_ice", "there are no ICE credentials (RFC 8839 section 5.4)")
     if not [value for name, value in first.fingerprints if name in STRONG_HASHES]:
         raise NegotiationError("sdp_no_fingerprint", "there is no certificate fingerprint of SHA-256 or better")
     if first.setup not in setups:
@@ -248,6 +252,11 @@ def _checked(text: str, setups: tuple[str, ...]) -> Description:
     return description
 
 
+def _is_ice(text: str, least: int) -> bool:
+    """Return whether a text can be an ICE ufrag or password: printable ASCII of 4 or 22 to 256 characters."""
+    return least <= len(text) <= 256 and text.isascii() and text.isprintable() and " " not in text and ":" not in text
+
+
 def _section(sections: list[MediaSection], mid: str) -> MediaSection:
     return next(section for section in sections if section.mid == mid)
 
@@ -255,13 +264,15 @@ def _section(sections: list[MediaSection], mid: str) -> MediaSection:
 def _remote(description: Description) -> RemoteTransport:
     first = description.sections[0]
     fingerprints = [(n, value) for n, value in first.fingerprints if n in STRONG_HASHES]
-    return RemoteTransport(first.ufrag, fingerprints, first.setup == "passive")
+    return RemoteTransport(first.ufrag, first.password, fingerprints, first.setup == "passive")
 
 
 def _codec(payload: Payload) -> Codec | None:
     name = payload.name.lower()
     for codec, known in CODEC_NAMES.items():
         if name == known.lower():
+            if (payload.clock_rate, payload.channels) != CLOCKS.get(codec, VIDEO_CLOCK):
+                return None
             if codec == "h264" and "packetization-mode=1" not in payload.fmtp:
                 return None
             if codec == "vp9" and "profile-id=" in payload.fmtp and "profile-id=0" not in payload.fmtp:

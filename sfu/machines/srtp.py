@@ -18,7 +18,10 @@ from sfu.serial import unwrap
 
 REPLAY_WINDOW = 1024
 MAX_SSRCS = 64
+MAX_BYTES = 2048
+"""The longest packet that is looked at, that of libsrtp's Python binding; nothing honest comes near it."""
 TAG_BYTES = 16
+SHA1_80_TAG_BYTES = 10
 _WINDOW_MASK = (1 << REPLAY_WINDOW) - 1
 
 
@@ -183,6 +186,10 @@ class SrtpReceiver:
         self._session: pylibsrtp.Session | None = None
         self._windows: dict[int, _Window] = {}
         self._rtcp_windows: dict[int, _Window] = {}
+        self._tag_bytes = TAG_BYTES if profile.is_gcm else SHA1_80_TAG_BYTES
+        self._trailer_bytes = 4 if profile.is_gcm else 4 + SHA1_80_TAG_BYTES
+        """From the SRTCP index to the end: behind the tag with AES-GCM (RFC 7714 section 9), before it else."""
+        self._shortest_rtcp = 8 + self._tag_bytes + 4
         if profile.is_gcm:
             size = profile.key_bytes
             self._decrypt = AESGCM(derive(key, salt, 0, size)).decrypt
@@ -200,8 +207,10 @@ class SrtpReceiver:
         """Authenticate and decrypt one SRTP packet; return (48-bit packet index, payload with any padding).
 
         `length` is that of `data`, `header_length` counts CSRCs and extensions.
-        Raises AuthenticationError, ReplayError.
+        Raises AuthenticationError, ReplayError, and SrtpError for what is too short, too long or of too many SSRCs.
         """
+        if length > MAX_BYTES or header_length + self._tag_bytes > length:
+            raise SrtpError("not the length of an SRTP packet")
         window = self._windows.get(ssrc)
         if window is None:
             if len(self._windows) >= MAX_SSRCS:
@@ -219,8 +228,6 @@ class SrtpReceiver:
             except pylibsrtp.Error as error:
                 raise AuthenticationError(str(error)) from error
         else:
-            if header_length + TAG_BYTES > length:
-                raise SrtpError("shorter than its tag")
             nonce = (self._rtp_salt ^ ssrc << 48 ^ index).to_bytes(12, "big")
             try:
                 payload = self._decrypt(nonce, data[header_length:], data[:header_length])
@@ -231,24 +238,33 @@ class SrtpReceiver:
         return index, payload
 
     def unprotect_rtcp(self, data: bytes) -> bytes:
-        """Authenticate and decrypt one SRTCP packet; return the compound RTCP packet. Unencrypted ones are refused."""
-        if self._session is not None:
-            try:
-                return bytes(self._session.unprotect_rtcp(data))
-            except pylibsrtp.Error as error:
-                raise AuthenticationError(str(error)) from error
-        if len(data) < 8 + TAG_BYTES + 4:
-            raise SrtpError("shorter than an SRTCP packet")
-        trailer = data[-4:]
+        """Authenticate and decrypt one SRTCP packet; return the compound RTCP packet.
+
+        Raises AuthenticationError, ReplayError, and SrtpError for what is not encrypted, too short or too long.
+        """
+        length = len(data)
+        if not self._shortest_rtcp <= length <= MAX_BYTES:
+            raise SrtpError("not the length of an SRTCP packet")
+        trailer = data[length - self._trailer_bytes : length - self._trailer_bytes + 4]
         index = int.from_bytes(trailer, "big")
         if not index & 0x80000000:
             raise SrtpError("SRTCP that is not encrypted")
         index &= 0x7FFFFFFF
         ssrc = int.from_bytes(data[4:8], "big")
-        window = self._rtcp_windows.get(ssrc) or _Window()
+        window = self._rtcp_windows.get(ssrc)
+        if window is None:
+            if len(self._rtcp_windows) >= MAX_SSRCS:
+                raise SrtpError("too many SSRCs")
+            window = _Window()
         window.check(index)
-        if ssrc not in self._rtcp_windows and len(self._rtcp_windows) >= MAX_SSRCS:
-            raise SrtpError("too many SSRCs")
+        if self._session is not None:
+            try:
+                plain = bytes(self._session.unprotect_rtcp(data))
+            except pylibsrtp.Error as error:
+                raise AuthenticationError(str(error)) from error
+            window.accept(index)
+            self._rtcp_windows[ssrc] = window
+            return plain
         nonce = (self._rtcp_salt ^ ssrc << 48 ^ index).to_bytes(12, "big")
         try:
             plain = self._decrypt_rtcp(nonce, data[8:-4], data[:8] + trailer)

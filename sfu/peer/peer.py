@@ -5,14 +5,17 @@ request came from it; DTLS is taken only from such an address; keys exist only a
 certificate matched the one from signaling; and only then is there SRTP.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from control.ids import PeerId
-from sfu.errors import MalformedPacketError
+from sfu.congestion.allowance import Allowance
+from sfu.errors import MalformedPacketError, NegotiationError
 from sfu.machines.certificate import Certificate
 from sfu.machines.dtls import DtlsEndpoint, FingerprintError
 from sfu.machines.ice_lite import IceLite
+from sfu.machines.negotiation import RemoteTransport
 from sfu.machines.srtp import SrtpReceiver, SrtpSender
 from sfu.units import Address
 
@@ -23,6 +26,12 @@ CONNECT_TIMEOUT_S = 30.0
 
 MAX_EARLY_DATAGRAMS = 8
 """DTLS datagrams kept while the remote fingerprint is not known yet (a ClientHello may overtake the SDP answer)."""
+
+HOLD_S = 8.0
+"""An address belongs to the peer that proved it for so long after the latest check; browsers check every 2.5 s."""
+
+RTCP_PER_S = 1000
+"""SRTCP packets taken from one peer: 25 received tracks that all lose packets make some hundred NACKs a second."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -55,6 +64,7 @@ class Peer:
         ufrag: str,
         password: str,
         certificate: Certificate,
+        random_bytes: Callable[[int], bytes],
         now: float,
         consent_timeout_s: float = 15.0,
     ) -> None:
@@ -62,80 +72,98 @@ class Peer:
         self.ufrag = ufrag
         self.password = password
         self._certificate = certificate
-        self._ice = IceLite(ufrag, password)
+        self._ice = IceLite(ufrag, password, random_bytes)
         self._consent_timeout_s = consent_timeout_s
         self._dtls: DtlsEndpoint | None = None
         self._early: list[bytes] = []
         self._fingerprints: list[tuple[str, str]] = []
         self._is_dtls_client = False
+        self._has_remote = False
         self._out: list[tuple[bytes, Address]] = []
         self._events: list[Event] = []
         self._deadline = now + CONNECT_TIMEOUT_S
         self.address: Address | None = None
         """Where to send; follows the browser when it changes its network (RFC 8445 section 7.3.1.4)."""
-        self.addresses: set[Address] = set()
-        """Every address from which an authenticated request came."""
+        self.addresses: dict[Address, float] = {}
+        """Addresses from which an authenticated request came, and when the latest one did."""
         self.sender: SrtpSender | None = None
         self.receiver: SrtpReceiver | None = None
+        self.rtcp = Allowance(RTCP_PER_S, 1.0)
+        """How many SRTCP packets are taken."""
         self.closed = False
         self.bytes_sent = 0
-        self.malformed = 0
-        """Datagrams that were dropped: unauthentic, replayed, truncated, out of place."""
 
     @property
     def connected(self) -> bool:
         """Whether SRTP keys are there."""
         return self.sender is not None and not self.closed
 
-    def set_remote(self, ufrag: str, fingerprints: list[tuple[str, str]], *, is_dtls_server: bool = False) -> None:
-        """Give what the remote description says: its ufrag, certificate fingerprints (algorithm, value), DTLS role."""
-        self._ice.remote_ufrag = ufrag
-        if self._dtls is not None:
+    def set_remote(self, remote: RemoteTransport) -> None:
+        """Give what the remote description says of its transport.
+
+        Raises NegotiationError when a later description announces another certificate than the first one.
+        """
+        if self._has_remote and remote.fingerprints != self._fingerprints:
+            raise NegotiationError("sdp_fingerprint_changed", "another certificate needs another transport")
+        self._ice.remote_ufrag = remote.ufrag
+        self._ice.remote_password = remote.password
+        if self._has_remote:
             return
-        self._fingerprints = fingerprints
-        self._is_dtls_client = is_dtls_server
-        if is_dtls_server:
+        self._has_remote = True
+        self._fingerprints = remote.fingerprints
+        self._is_dtls_client = remote.is_dtls_server
+        if self._is_dtls_client:
             self._begin_as_client()
             return
-        self._dtls = DtlsEndpoint(self._certificate, role="server", remote_fingerprints=fingerprints)
+        self._dtls = DtlsEndpoint(self._certificate, role="server", remote_fingerprints=remote.fingerprints)
         early, self._early = self._early, []
         for data in early:
             self.receive_dtls(data)
 
-    def receive_stun(self, data: bytes, address: Address, now: float) -> None:
-        """Take a STUN datagram; anything but an authenticated Binding request is dropped in silence."""
+    def holds(self, address: Address, now: float) -> bool:
+        """Return whether an address is this peer's and no other's: it proved it a short time ago."""
+        return not self.closed and now - self.addresses.get(address, float("-inf")) < HOLD_S
+
+    def receive_stun(self, data: bytes, address: Address, now: float) -> bool:
+        """Take a STUN datagram; return False for anything but an authenticated Binding message: it has no effect."""
         before = self._ice.selected
-        for reply in self._ice.receive(data, address, now):
-            self._out.append((reply, address))
-            self.addresses.add(address)
+        replies = self._ice.receive(data, address, now)
+        if replies is None:
+            return False
+        self.addresses[address] = now
+        self._out += [(reply, address) for reply in replies]
         selected = self._ice.selected
         if selected is not None and selected != before:
             self.address = selected
             self._begin_as_client()
             self._flush_dtls()
+        return True
 
-    def receive_dtls(self, data: bytes) -> None:
-        """Take a DTLS datagram that came from one of `addresses`."""
+    def receive_dtls(self, data: bytes) -> bool:
+        """Take a DTLS datagram that came from one of `addresses`; return False for one that has no effect."""
         dtls = self._dtls
         if dtls is None:
             if len(self._early) < MAX_EARLY_DATAGRAMS:
                 self._early.append(data)
-            return
+            return True
+        taken = True
         try:
             dtls.receive(data)
         except FingerprintError:
             self._close("fingerprint_mismatch")
-            return
+            return True
         except MalformedPacketError:
-            self.malformed += 1
+            taken = False
         self._flush_dtls()
         if dtls.connected and self.sender is None:
             keys = dtls.srtp_keys
             self.sender = SrtpSender(keys.profile, keys.local_key, keys.local_salt)
             self.receiver = SrtpReceiver(keys.profile, keys.remote_key, keys.remote_salt)
+            self._ice.settled = True
             self._events.append(Connected(keys.profile.name))
         elif dtls.closed:
             self._close("dtls_closed")
+        return taken
 
     def send(self, datagram: bytes) -> None:
         """Queue a ready datagram (SRTCP) to the peer's address."""

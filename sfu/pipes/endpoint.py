@@ -73,8 +73,8 @@ class PipeEndpoint(asyncio.DatagramProtocol):
         if known is None:
             self.dropped += 1
             return
-        self._addresses[ssrc] = address
-        known[0].receive_datagram(data, self._loop.time())
+        if known[0].receive_datagram(data, self._loop.time()):
+            self._addresses[ssrc] = address
         self._deliver(ssrc, *known)
 
     def _tick(self) -> None:

@@ -45,8 +45,8 @@ class PipeReceiver:
         self._reference: tuple[float, int] | None = None
         self.malformed = 0
 
-    def receive_datagram(self, data: bytes, now: float) -> None:
-        """Take one datagram; what does not authenticate is counted and dropped."""
+    def receive_datagram(self, data: bytes, now: float) -> bool:
+        """Take one datagram and return True; what does not authenticate is counted and dropped."""
         try:
             if len(data) >= 8 and 200 <= data[1] <= 206:
                 self._receive_rtcp(data)
@@ -54,6 +54,8 @@ class PipeReceiver:
                 self._receive_rtp(data, now)
         except MalformedPacketError:
             self.malformed += 1
+            return False
+        return True
 
     def packets(self) -> list[PipePacket]:
         """Return and forget the packets that are ready, in order."""
@@ -81,7 +83,8 @@ class PipeReceiver:
         self._release(now)
         if self._next is None or not self._waiting:
             return
-        missing = [seq for seq in range(self._next, max(self._waiting)) if seq not in self._waiting][:128]
+        newest = min(max(self._waiting), self._next + MAX_WAITING)
+        missing = [seq for seq in range(self._next, newest) if seq not in self._waiting][:128]
         due = [seq for seq in missing if now - self._asked.get(seq, float("-inf")) >= RETRY_S]
         if due:
             for seq in due:
@@ -124,6 +127,7 @@ class PipeReceiver:
                 oldest = min(waiting)
                 self._lost += oldest - self._next
                 self._next = oldest
+                self._asked = {seq: at for seq, at in self._asked.items() if seq >= oldest}
             timestamp, marker, payload, _ = waiting.pop(self._next)
             self._asked.pop(self._next, None)
             self._ready.append(PipePacket(self._next, timestamp, marker, payload, self._lost))

@@ -80,13 +80,9 @@ class Commands:
                 self._roster.remove_peer(peer.id)
             raise
         if publisher is None:
-            publisher = PublisherPeer(command.room, command.participant, peer)
+            publisher = PublisherPeer(command.room, command.participant, peer, self._roster.refusals)
             self._roster.publishers[command.peer] = publisher
-        peer.set_remote(
-            agreement.remote.ufrag,
-            agreement.remote.fingerprints,
-            is_dtls_server=agreement.remote.is_dtls_server,
-        )
+        peer.set_remote(agreement.remote)
         ids = {track.mid: track.publication for track in command.tracks}
         for gone in publisher.agree(agreement.tracks, ids):
             self._roster.end_publication(room, gone)
@@ -101,7 +97,7 @@ class Commands:
         peer = self._roster.new_peer(command.peer, now)
         session = SubscriberSession(self._roster.local(peer))
         self._roster.subscribers[command.peer] = SubscriberPeer(
-            command.room, command.participant, peer, session, self._roster.random_ssrc
+            command.room, command.participant, peer, session, self._roster.random_ssrc, self._roster.refusals
         )
 
     def _subscribe(self, subscriber: SubscriberPeer, publications: list[PublicationId]) -> None:
@@ -126,7 +122,9 @@ class Commands:
         publications = [room.publications[name] for name in command.publications if name in room.publications]
         remote, sections = viewer_sections(command.sdp)
         peer = self._roster.new_peer(command.peer, now)
-        subscriber = SubscriberPeer(command.room, command.participant, peer, None, self._roster.random_ssrc)
+        subscriber = SubscriberPeer(
+            command.room, command.participant, peer, None, self._roster.random_ssrc, self._roster.refusals
+        )
 
         def choose(section: ViewerSection) -> SendTrack | None:
             for publication in publications:
@@ -139,7 +137,7 @@ class Commands:
 
         answer = answer_viewer(self._roster.local(peer), remote, sections, choose)
         self._roster.subscribers[command.peer] = subscriber
-        peer.set_remote(remote.ufrag, remote.fingerprints, is_dtls_server=remote.is_dtls_server)
+        peer.set_remote(remote)
         for subscription in subscriber.subscriptions.values():
             subscription.active = True
         return m.SessionDescription(answer)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from control import messages as m
 from sfu.errors import MalformedPacketError
 from sfu.machines.ice_lite import ufrag_of
+from sfu.machines.srtp import AuthenticationError, ReplayError
 from sfu.rooms.commands import Commands
 from sfu.rooms.forward import Forwarder
 from sfu.rooms.outlet import Outlet
+from sfu.rooms.refusals import Refusals
 from sfu.rooms.roster import EngineOptions, Roster
 from sfu.rooms.router import Router
 from sfu.units import Address
@@ -29,7 +31,8 @@ class Engine:
     def __init__(self, options: EngineOptions, outlet: Outlet) -> None:
         self._outlet = outlet
         self._forwarder = Forwarder(outlet)
-        self._roster = Roster(options, outlet)
+        self._refusals = Refusals()
+        self._roster = Roster(options, outlet, self._refusals)
         self._router = Router(self._roster, self._forwarder)
         self._commands = Commands(self._roster, self._router)
         self._slow_at = 0.0
@@ -38,8 +41,6 @@ class Engine:
         self._speakers_at = 0.0
         self.urgent = True
         """Whether `handle_timeout` is to be called within 20 ms; otherwise 100 ms will do."""
-        self.dropped = 0
-        """Datagrams from nobody we know, or that made no sense."""
 
     def execute(self, command: m.Command, now: float) -> m.Result:
         """Carry out one command of the control plane; bad ones are answered with `Failed`."""
@@ -49,9 +50,12 @@ class Engine:
     # --- datagrams ------------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes, address: Address, now: float, at_s: float) -> None:
-        """Take one datagram (RFC 7983). Call `flush` after the last one of a batch."""
+        """Take one datagram (RFC 7983), whatever is in it and wherever it comes from.
+
+        Call `flush` after the last one of a batch.
+        """
         if not data:
-            self.dropped += 1
+            self._refusals.note("unknown_sender")
             return
         first = data[0]
         if 127 < first < 192:
@@ -67,19 +71,26 @@ class Engine:
         elif 19 < first < 64:
             peer = self._roster.at(address)
             if peer is None or peer.closed:
-                self.dropped += 1
+                self._refusals.note("unknown_sender")
                 return
-            peer.receive_dtls(data)
+            if not peer.receive_dtls(data):
+                self._refusals.note("malformed")
             self._roster.drain(peer)
         else:
-            self.dropped += 1
+            self._refusals.note("unknown_sender")
 
     def _receive_stun(self, data: bytes, address: Address, now: float) -> None:
-        peer = self._roster.of_ufrag(ufrag_of(data))
+        owner = self._roster.at(address)
+        peer = self._roster.of_ufrag(ufrag_of(data)) or owner
         if peer is None or peer.closed:
-            self.dropped += 1
+            self._refusals.note("unknown_sender")
             return
-        peer.receive_stun(data, address, now)
+        if owner is not None and owner is not peer and owner.holds(address, now):
+            self._refusals.note("address_taken")
+            return
+        if not peer.receive_stun(data, address, now):
+            self._refusals.note("unauthentic")
+            return
         if address in peer.addresses:
             self._roster.arrived(peer, address)
         self._roster.drain(peer)
@@ -88,24 +99,23 @@ class Engine:
         peer = self._roster.at(address)
         try:
             if peer is None:
-                if len(data) < 8:
-                    raise MalformedPacketError("RTCP shorter than its header")
                 pipe = self._roster.pipe_of(int.from_bytes(data[4:8], "big") ^ 0xFFFFFFFF)
                 if pipe is None or pipe.address != address:
-                    self.dropped += 1
+                    self._refusals.note("unknown_sender")
                     return
                 pipe.receive_rtcp(data, now, self._forwarder)
                 self.urgent = True
                 return
             if peer.receiver is None or peer.closed:
-                peer.malformed += 1
+                self._refusals.note("malformed")
                 return
-            packets = rtcp.parse(peer.receiver.unprotect_rtcp(data))
-        except MalformedPacketError:
-            if peer is not None:
-                peer.malformed += 1
-            else:
-                self.dropped += 1
+            plain = peer.receiver.unprotect_rtcp(data)
+            if not peer.rtcp.take(1, now):
+                self._refusals.note("rtcp_rate")
+                return
+            packets = rtcp.parse(plain)
+        except MalformedPacketError as error:
+            self._refusals.note("unauthentic" if isinstance(error, AuthenticationError | ReplayError) else "malformed")
             return
         publisher = self._roster.publishers.get(peer.id)
         if publisher is not None:
@@ -184,5 +194,5 @@ class Engine:
             "peers": len(self._roster.peers),
             "pipes": len(self._roster.pipes),
             "packets_forwarded": self._forwarder.packets_forwarded,
-            "datagrams_dropped": self.dropped,
+            **{f"refused_{reason}": count for reason, count in self._refusals.counts.items()},
         }

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from control.messages import PipeSpec
 from sfu.machines.srtp import AEAD_AES_128_GCM, SrtpReceiver, SrtpSender
-from sfu.rooms.subscriber import SENDER_REPORT_INTERVAL_S, retransmit, sender_report
+from sfu.rooms.policing import retransmissions
+from sfu.rooms.subscriber import SENDER_REPORT_INTERVAL_S, Repairs, sender_report
 from sfu.rooms.subscription import Subscription
 from sfu.units import Address
 from sfu.wire import rtcp
@@ -26,7 +27,7 @@ class Pipe:
         self._sender = SrtpSender(AEAD_AES_128_GCM, spec.key, spec.salt)
         self._receiver = SrtpReceiver(AEAD_AES_128_GCM, spec.key, spec.salt)
         self._reported_at = float("-inf")
-        self._recent: dict[int, float] = {}
+        self._repairs = Repairs(retransmissions())
         self.subscription = Subscription(
             publication,
             self,
@@ -52,7 +53,7 @@ class Pipe:
         """Take SRTCP from the receiving end: NACK and PLI. Raises MalformedPacketError (SrtpError included)."""
         for packet in rtcp.parse(self._receiver.unprotect_rtcp(data)):
             if isinstance(packet, rtcp.Nack):
-                retransmit(self.subscription, packet.lost, now, self._recent, forwarder)
+                self._repairs.retransmit(self.subscription, packet.lost, now, forwarder)
             elif isinstance(packet, rtcp.Pli) and self.subscription.layer is not None:
                 self.subscription.layer.keyframes.want()
 

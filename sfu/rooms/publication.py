@@ -34,8 +34,8 @@ class Layer:
     """One quality of a publication: one SSRC of the publisher (audio has just one)."""
 
     __slots__ = (
-        "clock", "fanouts", "highest", "keyframes", "last_packet_at", "nack", "newest_timestamp", "pending",
-        "publication", "rid", "rtx_ssrc", "ssrc", "statistics", "store", "subscribers", "waiting",
+        "_peer_clock", "clock", "fanouts", "highest", "keyframes", "last_packet_at", "nack", "newest_timestamp",
+        "pending", "publication", "rid", "rtx_ssrc", "ssrc", "statistics", "store", "subscribers", "waiting",
     )  # fmt: skip
 
     def __init__(self, publication: Publication, rid: str, peer_clock: PeerClock) -> None:
@@ -43,22 +43,35 @@ class Layer:
         self.rid = rid
         self.ssrc: int | None = None
         self.rtx_ssrc: int | None = None
-        self.highest = -1
-        self.newest_timestamp = 0
         self.last_packet_at = float("-inf")
-        self.statistics = ReceiveStatistics(publication.clock_rate)
-        self.nack = NackGenerator()
         self.keyframes = KeyframeRequests()
-        self.clock = StreamClock(peer_clock, publication.clock_rate)
-        self.store = PacketStore(STORE_PACKETS[publication.kind])
-        self.pending: list[Packet] = []
-        """Packets of this batch, in order, not forwarded yet."""
         self.subscribers: list[Subscription] = []
         """Who gets every packet of this layer now."""
         self.fanouts: dict[int, Fanout] = {}
         """Of the forwarder: the addresses of `subscribers`, by the position of the first one."""
         self.waiting: list[Subscription] = []
         """Who is to get this layer from its next keyframe on (audio: from its next packet)."""
+        self._peer_clock = peer_clock
+        self._begin()
+
+    def _begin(self) -> None:
+        self.highest = -1
+        self.newest_timestamp = 0
+        self.statistics = ReceiveStatistics(self.publication.clock_rate)
+        self.nack = NackGenerator()
+        self.clock = StreamClock(self._peer_clock, self.publication.clock_rate)
+        self.store = PacketStore(STORE_PACKETS[self.publication.kind])
+        self.pending: list[Packet] = []
+        """Packets of this batch, in order, not forwarded yet."""
+
+    def restart(self) -> None:
+        """Begin anew: the publisher sends with another SSRC, whose numbers have nothing to do with the old ones.
+
+        Those who receive the layer go on with its next keyframe.
+        """
+        for subscription in list(self.subscribers):
+            subscription.wait_for(self)
+        self._begin()
 
 
 class Publication:
@@ -77,6 +90,8 @@ class Publication:
         "mid",
         "participant",
         "paused",
+        "payload_type",
+        "rtx_payload_type",
         "source",
         "started",
         "subscriptions",
@@ -110,6 +125,9 @@ class Publication:
         """None for audio, where every packet can begin a stream."""
         self.layers = [Layer(self, rid, peer_clock) for rid in (rids or [""])]
         """Best first; a single one without simulcast."""
+        self.payload_type = -1
+        """What the publisher sends it as; nothing else is taken. -1 before it was agreed."""
+        self.rtx_payload_type = -1
         self.paused = False
         self.started = False
         self.subscriptions: list[Subscription] = []

@@ -7,9 +7,11 @@ from struct import Struct
 from control.ids import ParticipantId, PublicationId, RoomId
 from sfu.congestion.feedback import ArrivalRecorder
 from sfu.machines.negotiation import AgreedTrack
-from sfu.machines.srtp import SrtpError
+from sfu.machines.srtp import AuthenticationError, ReplayError, SrtpError
 from sfu.peer.peer import Peer
+from sfu.rooms.policing import MAX_PAYLOAD_BYTES, PublisherShare
 from sfu.rooms.publication import Layer, Publication
+from sfu.rooms.refusals import Refusals
 from sfu.serial import unwrap
 from sfu.streams import rtx
 from sfu.streams.clock import PeerClock
@@ -45,10 +47,12 @@ class PublisherPeer:
     `receive_rtp` returns the layer and the packet to be forwarded, or None.
     """
 
-    def __init__(self, room: RoomId, participant: ParticipantId, peer: Peer) -> None:
+    def __init__(self, room: RoomId, participant: ParticipantId, peer: Peer, refusals: Refusals) -> None:
         self.room = room
         self.participant = participant
         self.peer = peer
+        self.refusals = refusals
+        self.share = PublisherShare()
         self.publications: dict[PublicationId, Publication] = {}
         self.clock = PeerClock()
         self.arrivals = ArrivalRecorder()
@@ -57,10 +61,9 @@ class PublisherPeer:
         self._extensions = _Extensions({})
         self._by_ssrc: dict[int, Layer] = {}
         self._by_rtx_ssrc: dict[int, Layer] = {}
-        self._by_payload_type: dict[int, Publication] = {}
-        self._rtx_payload_types: dict[int, Publication] = {}
         self._reported_at = 0.0
         self._media_ssrc = 0
+        self._feedback_count = 0
         self._quality: tuple[int, int, int] = (0, 0, 0)
         self._asked: dict[tuple[int, int], float] = {}
 
@@ -88,9 +91,9 @@ class PublisherPeer:
                     peer_clock=self.clock,
                 )
                 self.publications[publication.id] = publication
-            self._by_payload_type[codec.payload_type] = publication
-            if codec.rtx_payload_type is not None:
-                self._rtx_payload_types[codec.rtx_payload_type] = publication
+            if codec.name == publication.codec:
+                publication.payload_type = codec.payload_type
+                publication.rtx_payload_type = -1 if codec.rtx_payload_type is None else codec.rtx_payload_type
             for layer, (ssrc, rtx_ssrc) in zip(publication.layers, track.ssrcs.items(), strict=False):
                 self._learn(layer, ssrc)
                 if rtx_ssrc is not None:
@@ -101,8 +104,9 @@ class PublisherPeer:
         for publication in gone:
             del self.publications[publication.id]
             for layer in publication.layers:
-                self._by_ssrc.pop(layer.ssrc or -1, None)
-                self._by_rtx_ssrc.pop(layer.rtx_ssrc or -1, None)
+                _unlearn(self._by_ssrc, layer.ssrc, layer)
+                _unlearn(self._by_rtx_ssrc, layer.rtx_ssrc, layer)
+        self.share.set_tracks([publication.kind for publication in self.publications.values()])
         return gone
 
     # --- RTP ------------------------------------------------------------------------------------------------------
@@ -111,11 +115,13 @@ class PublisherPeer:
         self, data: bytes, now: float, at_s: float
     ) -> tuple[Layer, int, int, int, bytes, int | None] | None:
         """Take an SRTP packet; return (layer, index, timestamp, header bits, payload, audio level) or None."""
-        peer = self.peer
-        receiver = peer.receiver
+        receiver = self.peer.receiver
         length = len(data)
-        if receiver is None or length < 28:
-            peer.malformed += 1
+        if receiver is None or length < 12:
+            self.refusals.note("malformed")
+            return None
+        if self.share.is_used_up(now):
+            self.refusals.note("publisher_rate")
             return None
         first, second, sequence_number, timestamp, ssrc = HEADER.unpack_from(data)
         header_length = 12 + ((first & 0x0F) << 2)
@@ -123,18 +129,24 @@ class PublisherPeer:
         profile = 0
         if first & 0x10:
             if length < header_length + 4:
-                peer.malformed += 1
+                self.refusals.note("malformed")
                 return None
             profile, words = EXTENSION.unpack_from(data, header_length)
             start = header_length + 4
             end = header_length = start + (words << 2)
-        if header_length + 16 > length:
-            peer.malformed += 1
-            return None
         try:
             index, payload = receiver.unprotect_rtp(data, length, ssrc, sequence_number, header_length)
-        except SrtpError:
-            peer.malformed += 1
+        except SrtpError as error:
+            self.refusals.note("unauthentic" if isinstance(error, AuthenticationError | ReplayError) else "malformed")
+            return None
+        if not self.share.take(length, now):
+            self.refusals.note("publisher_rate")
+            return None
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            self.refusals.note("oversized")
+            return None
+        if first & 0x20 and not (payload and 0 < payload[-1] <= len(payload)):
+            self.refusals.note("malformed")
             return None
         extensions = self._extensions
         level = None
@@ -148,28 +160,43 @@ class PublisherPeer:
                 value = rtp_extensions.find(data, profile, start, end, extensions.audio_level)
                 if value:
                     level = -(value[0] & 0x7F)
+        payload_type = second & 0x7F
         layer = self._by_ssrc.get(ssrc)
         if layer is None:
             repaired = self._by_rtx_ssrc.get(ssrc)
             if repaired is None:
-                found = self._identify(data, profile, start, end, ssrc, second & 0x7F)
+                found = self._identify(data, profile, start, end, ssrc, payload_type)
                 if found is None:
+                    self.refusals.note("unknown_stream")
                     return None
                 layer, is_rtx = found
                 repaired = layer if is_rtx else None
             if repaired is not None:
-                return self._receive_rtx(repaired, timestamp, second & 0x80, payload, now)
+                if payload_type != repaired.publication.rtx_payload_type:
+                    self.refusals.note("payload_type")
+                    return None
+                padding = payload[-1] if first & 0x20 else 0
+                return self._receive_rtx(repaired, timestamp, second & 0x80, payload[: len(payload) - padding], now)
             assert layer is not None
+        publication = layer.publication
+        if payload_type != publication.payload_type:
+            self.refusals.note("payload_type")
+            return None
         layer.statistics.packet(index, timestamp, len(payload), now)
         layer.clock.received(timestamp, at_s)
-        bits = 0x8000 | (second & 0x80)
-        if first & 0x20:
-            bits |= 0x2000
-        return layer, index, timestamp, bits, payload, level
+        return (
+            layer,
+            index,
+            timestamp,
+            0x8000 | (first & 0x20) << 8 | (second & 0x80),
+            payload,
+            level if publication.kind == "audio" else None,
+        )
 
     def _receive_rtx(
         self, layer: Layer, timestamp: int, marker: int, payload: bytes, now: float
     ) -> tuple[Layer, int, int, int, bytes, int | None] | None:
+        """Take the payload of an RTX packet without its padding: an old packet again, or nothing but a probe."""
         if len(payload) <= 2 or layer.highest < 0:
             return None  # padding: a probe for bandwidth
         sequence_number, original = rtx.unwrap(payload)
@@ -177,8 +204,8 @@ class PublisherPeer:
         asked = self._asked.pop((layer.ssrc or 0, index), None)
         if asked is not None:
             self.rtt_s += (min(1.0, now - asked) - self.rtt_s) * 0.2
-        if index < 0:
-            return None
+        if not 0 <= index <= layer.highest:
+            return None  # what was never sent cannot be sent again
         return layer, index, timestamp, 0x8000 | marker, original, None
 
     def _identify(
@@ -194,17 +221,15 @@ class PublisherPeer:
             return bytes(value).decode("ascii", "replace") if value else None
 
         mid, rid, repaired_rid = text(extensions.mid), text(extensions.rid), text(extensions.repaired_rid)
-        is_rtx = payload_type in self._rtx_payload_types
-        if mid is not None:
-            publication = next((p for p in self.publications.values() if p.mid == mid), None)
-        else:
-            owners = self._rtx_payload_types if is_rtx else self._by_payload_type
-            publication = owners.get(payload_type)
-            sharing = [p for p in self.publications.values() if publication and p.kind == publication.kind]
-            if len(sharing) > 1:
-                return None
-        if publication is None:
+        candidates = [
+            each
+            for each in self.publications.values()
+            if mid in (None, each.mid) and payload_type in (each.payload_type, each.rtx_payload_type)
+        ]
+        if len(candidates) != 1:
             return None
+        (publication,) = candidates
+        is_rtx = payload_type == publication.rtx_payload_type
         name = repaired_rid if is_rtx else rid
         layer = publication.layer(name) if name is not None else None
         if layer is None:
@@ -219,13 +244,13 @@ class PublisherPeer:
 
     def _learn(self, layer: Layer, ssrc: int) -> None:
         if layer.ssrc is not None and layer.ssrc != ssrc:
-            self._by_ssrc.pop(layer.ssrc, None)
+            _unlearn(self._by_ssrc, layer.ssrc, layer)
+            layer.restart()
         layer.ssrc = ssrc
         self._by_ssrc[ssrc] = layer
 
     def _learn_rtx(self, layer: Layer, ssrc: int) -> None:
-        if layer.rtx_ssrc is not None and layer.rtx_ssrc != ssrc:
-            self._by_rtx_ssrc.pop(layer.rtx_ssrc, None)
+        _unlearn(self._by_rtx_ssrc, layer.rtx_ssrc, layer)
         layer.rtx_ssrc = ssrc
         self._by_rtx_ssrc[ssrc] = layer
 
@@ -268,8 +293,9 @@ class PublisherPeer:
         if len(self._asked) > 1024:
             self._asked.clear()
         arrivals = self.arrivals.poll(now)
-        if arrivals:
-            out.append(twcc.build(LOCAL_SSRC, self._media_ssrc, (self.arrivals.count - 1) & 0xFF, arrivals))
+        for portion in twcc.portions(arrivals or {}):
+            out.append(twcc.build(LOCAL_SSRC, self._media_ssrc, self._feedback_count & 0xFF, portion))
+            self._feedback_count += 1
         if now - self._reported_at >= REPORT_INTERVAL_S and self._by_ssrc:
             self._reported_at = now
             blocks = [
@@ -295,4 +321,11 @@ class PublisherPeer:
         self._quality = received, expected, bytes_
         wanted = expected - before[1]
         lost = max(0, wanted - (received - before[0]))
-        return (100.0 * lost / wanted if wanted > 0 else 0.0), round((bytes_ - before[2]) * 8 / interval_s)
+        bitrate = max(0, round((bytes_ - before[2]) * 8 / interval_s))
+        return (100.0 * lost / wanted if wanted > 0 else 0.0), bitrate
+
+
+def _unlearn(layers: dict[int, Layer], ssrc: int | None, layer: Layer) -> None:
+    """Forget the SSRC of a layer, unless a publisher said the same of two layers and it is the other one's now."""
+    if ssrc is not None and layers.get(ssrc) is layer:
+        del layers[ssrc]

@@ -15,11 +15,14 @@ from sfu.rooms.outlet import Outlet
 from sfu.rooms.pipe import Pipe
 from sfu.rooms.publication import Publication
 from sfu.rooms.publisher import PublisherPeer
+from sfu.rooms.refusals import Refusals
 from sfu.rooms.room import Room
 from sfu.rooms.subscriber import SubscriberPeer
 from sfu.units import Address
 
 MAX_PEERS = 2000
+MAX_ADDRESSES = 16
+"""Addresses of one peer: a computer with several networks, each with IPv4 and IPv6."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -36,9 +39,10 @@ class EngineOptions:
 class Roster:
     """Rooms, peers and pipes, found by whatever a datagram or a command names them by."""
 
-    def __init__(self, options: EngineOptions, outlet: Outlet) -> None:
+    def __init__(self, options: EngineOptions, outlet: Outlet, refusals: Refusals) -> None:
         self._options = options
         self._outlet = outlet
+        self.refusals = refusals
         self.rooms: dict[RoomId, Room] = {}
         self.publishers: dict[PeerId, PublisherPeer] = {}
         self.subscribers: dict[PeerId, SubscriberPeer] = {}
@@ -102,6 +106,7 @@ class Roster:
             ufrag=random_bytes(12).hex(),
             password=random_bytes(16).hex(),
             certificate=self._options.certificate,
+            random_bytes=random_bytes,
             now=now,
             consent_timeout_s=self._options.consent_timeout_s,
         )
@@ -120,14 +125,23 @@ class Roster:
         return int.from_bytes(self._options.random_bytes(4), "big") or 1
 
     def arrived(self, peer: Peer, address: Address) -> None:
-        """Note the address of an authenticated request."""
+        """Note the address of an authenticated request; the oldest one of too many is forgotten."""
         if self._by_address.get(address) is peer:
             return
+        if len(peer.addresses) > MAX_ADDRESSES:
+            others = (each for each in peer.addresses if each not in (address, peer.address))
+            self._forget(peer, min(others, key=peer.addresses.__getitem__))
         self._by_address[address] = peer
         publisher = self.publishers.get(peer.id)
         if publisher is not None:
             self._publisher_by_address[address] = publisher
         else:
+            self._publisher_by_address.pop(address, None)
+
+    def _forget(self, peer: Peer, address: Address) -> None:
+        del peer.addresses[address]
+        if self._by_address.get(address) is peer:
+            del self._by_address[address]
             self._publisher_by_address.pop(address, None)
 
     def open_pipe(self, spec: m.PipeSpec, address: Address, publication: Publication) -> None:
@@ -209,10 +223,8 @@ class Roster:
         for datagram, address in peer.datagrams_to_send():
             self._outlet.send(memoryview(datagram), len(datagram), address)
         self._by_ufrag.pop(peer.ufrag, None)
-        for address in peer.addresses:
-            if self._by_address.get(address) is peer:
-                del self._by_address[address]
-                self._publisher_by_address.pop(address, None)
+        for address in list(peer.addresses):
+            self._forget(peer, address)
 
     def close_room(self, name: RoomId) -> None:
         """End a room with everybody in it; unknown ones are no error."""

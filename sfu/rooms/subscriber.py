@@ -8,7 +8,9 @@ from control.ids import ParticipantId, PublicationId, RoomId
 from sfu.machines.negotiation import SendTrack, SubscriberSession
 from sfu.machines.payload_types import PAYLOAD_TYPES, RTX_PAYLOAD_TYPES
 from sfu.peer.peer import Peer
+from sfu.rooms.policing import MAX_RETRANSMISSIONS, retransmissions
 from sfu.rooms.publication import Layer
+from sfu.rooms.refusals import Refusals
 from sfu.rooms.subscription import Subscription
 from sfu.serial import unwrap
 from sfu.units import ntp_from_unix, ntp_middle
@@ -17,12 +19,15 @@ from sfu.wire import rtcp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sfu.congestion.allowance import Allowance
     from sfu.rooms.forward import Forwarder
     from sfu.rooms.publication import Publication
 
 SENDER_REPORT_INTERVAL_S = 1.0
 RETRANSMISSION_INTERVAL_S = 0.02
 """The same packet is not sent again to the same subscriber within this time."""
+MAX_REMEMBERED = 2048
+"""Packets sent again whose times are remembered, as many as a store of video holds."""
 
 
 def sender_report(subscription: Subscription, at_s: float) -> bytes | None:
@@ -43,36 +48,53 @@ def sender_report(subscription: Subscription, at_s: float) -> bytes | None:
     return report.serialize() + cname.serialize()
 
 
-def retransmit(
-    subscription: Subscription, lost: list[int], now: float, recent: dict[int, float], forwarder: Forwarder
-) -> None:
-    """Send again what a receiver misses, from the layer's store (RFC 4588, or as it was where there is no RTX)."""
-    newest = subscription.rewriter.last_index
-    layer = subscription.layer
-    if layer is not None:
-        newest = max(newest, layer.highest + subscription.index_offset)
-    for sequence_number in lost:
-        outgoing = unwrap(sequence_number, newest, 16)
-        if outgoing > newest or now - recent.get(outgoing, float("-inf")) < RETRANSMISSION_INTERVAL_S:
-            continue
-        origin = subscription.rewriter.origin(outgoing)
-        if origin is None:
-            continue
-        seam, index = origin
-        packet = seam.source.store.get(index) if isinstance(seam.source, Layer) else None
-        if packet is None:
-            continue
-        recent[outgoing] = now
-        if subscription.rtx is not None:
-            forwarder.send_retransmission(
-                subscription, packet, outgoing, seam.timestamp_offset, (seam.picture_offset, seam.tl0_offset)
-            )
-        else:
-            forwarder.send_mapped(
-                subscription, packet, outgoing, seam.timestamp_offset, seam.picture_offset, seam.tl0_offset
-            )
-    if len(recent) > 2048:
-        recent.clear()
+class Repairs:
+    """What one receiver gets again of one subscription, and no more of it than its share."""
+
+    __slots__ = ("_allowance", "_sent")
+
+    def __init__(self, allowance: Allowance) -> None:
+        self._allowance = allowance
+        self._sent: dict[int, tuple[float, int]] = {}
+        """When and how often a packet (outgoing index) was sent again, the latest ones last."""
+
+    def retransmit(self, subscription: Subscription, lost: list[int], now: float, forwarder: Forwarder) -> bool:
+        """Send again what the receiver misses, from the layer's store (RFC 4588, or as it was where there is no RTX).
+
+        Return False when the share is used up.
+        """
+        sent = self._sent
+        newest = subscription.rewriter.last_index
+        layer = subscription.layer
+        if layer is not None:
+            newest = max(newest, layer.highest + subscription.index_offset)
+        for sequence_number in lost:
+            outgoing = unwrap(sequence_number, newest, 16)
+            at, times = sent.get(outgoing, (float("-inf"), 0))
+            if outgoing > newest or now - at < RETRANSMISSION_INTERVAL_S or times >= MAX_RETRANSMISSIONS:
+                continue
+            origin = subscription.rewriter.origin(outgoing)
+            if origin is None:
+                continue
+            seam, index = origin
+            packet = seam.source.store.get(index) if isinstance(seam.source, Layer) else None
+            if packet is None:
+                continue
+            if not self._allowance.take(len(packet[3]) + 40, now):
+                return False
+            sent.pop(outgoing, None)
+            sent[outgoing] = now, times + 1
+            if len(sent) > MAX_REMEMBERED:
+                del sent[next(iter(sent))]
+            if subscription.rtx is not None:
+                forwarder.send_retransmission(
+                    subscription, packet, outgoing, seam.timestamp_offset, (seam.picture_offset, seam.tl0_offset)
+                )
+            else:
+                forwarder.send_mapped(
+                    subscription, packet, outgoing, seam.timestamp_offset, seam.picture_offset, seam.tl0_offset
+                )
+        return True
 
 
 class SubscriberPeer:
@@ -85,6 +107,7 @@ class SubscriberPeer:
         peer: Peer,
         session: SubscriberSession | None,
         random_ssrc: Callable[[], int],
+        refusals: Refusals,
     ) -> None:
         self.room = room
         self.participant = participant
@@ -102,7 +125,9 @@ class SubscriberPeer:
         self._sections: list[PublicationId | None] = []
         self._reported_at = 0.0
         self._by_ssrc: dict[int, Subscription] = {}
-        self._recent: dict[int, dict[int, float]] = {}
+        self._repairs: dict[int, Repairs] = {}
+        self._retransmissions = retransmissions()
+        self._refusals = refusals
         self._quality = 0
 
     # --- subscriptions --------------------------------------------------------------------------------------------
@@ -129,7 +154,7 @@ class SubscriberPeer:
         )
         self.subscriptions[publication.id] = subscription
         self._by_ssrc[subscription.ssrc] = subscription
-        self._recent[subscription.ssrc] = {}
+        self._repairs[subscription.ssrc] = Repairs(self._retransmissions)
         publication.subscriptions.append(subscription)
         self.changed = True
 
@@ -142,7 +167,7 @@ class SubscriberPeer:
         subscription.leave()
         subscription.publication.subscriptions.remove(subscription)
         self._by_ssrc.pop(subscription.ssrc, None)
-        self._recent.pop(subscription.ssrc, None)
+        self._repairs.pop(subscription.ssrc, None)
         self.changed = True
 
     def close(self) -> None:
@@ -187,8 +212,8 @@ class SubscriberPeer:
         """Take the answer to the open offer; raises NegotiationError."""
         assert self.session is not None
         answer = self.session.answer(sdp)
+        self.peer.set_remote(answer.remote)
         self.answered = True
-        self.peer.set_remote(answer.remote.ufrag, answer.remote.fingerprints)
         for position, name in enumerate(self._sections):
             if name is not None and (subscription := self.subscriptions.get(name)) is not None:
                 subscription.active = answer.accepted.get(str(position), False)
@@ -232,21 +257,27 @@ class SubscriberPeer:
         for packet in packets:
             if isinstance(packet, rtcp.Nack):
                 subscription = self._by_ssrc.get(packet.media_ssrc)
-                if subscription is not None:
-                    retransmit(subscription, packet.lost, now, self._recent[subscription.ssrc], forwarder)
+                if subscription is not None and not self._repairs[subscription.ssrc].retransmit(
+                    subscription, packet.lost, now, forwarder
+                ):
+                    self._refusals.note("retransmission")
             elif isinstance(packet, rtcp.Pli):
-                self._want_keyframe(packet.media_ssrc)
+                self._want_keyframe(packet.media_ssrc, now)
             elif isinstance(packet, rtcp.Fir):
                 for ssrc in packet.ssrcs:
-                    self._want_keyframe(ssrc)
+                    self._want_keyframe(ssrc, now)
             elif isinstance(packet, rtcp.SenderReport | rtcp.ReceiverReport):
                 for block in packet.reports:
                     self._reported(block, now, at_s)
 
-    def _want_keyframe(self, ssrc: int) -> None:
+    def _want_keyframe(self, ssrc: int, now: float) -> None:
         subscription = self._by_ssrc.get(ssrc)
-        if subscription is not None and subscription.layer is not None:
+        if subscription is None or subscription.layer is None or subscription.layer.keyframes.wanted:
+            return
+        if subscription.keyframe_requests.take(1, now):
             subscription.layer.keyframes.want()
+        else:
+            self._refusals.note("keyframe_request")
 
     def _reported(self, block: rtcp.ReportBlock, now: float, at_s: float) -> None:
         subscription = self._by_ssrc.get(block.ssrc)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from sfu.rooms.policing import keyframe_requests
 from sfu.rooms.publication import Layer, Publication
 from sfu.streams.layers import LossLadder, choose
 from sfu.streams.rewrite import Rewriter, Seam
@@ -28,7 +29,7 @@ class Subscription:
     """
 
     __slots__ = (
-        "active", "base_index", "destination", "index_offset", "ladder", "layer", "lost_reported",
+        "active", "base_index", "destination", "index_offset", "keyframe_requests", "ladder", "layer", "lost_reported",
         "octets", "packets", "payload_type", "picture_offset", "publication", "rewriter", "rtx", "rtx_index",
         "rtx_payload_type", "rtx_ssrc", "ssrc", "stream", "target", "timestamp_offset", "tl0_offset", "wished_rid",
     )  # fmt: skip
@@ -62,6 +63,8 @@ class Subscription:
         self.target: Layer | None = None
         self.wished_rid: str | None = None
         self.ladder = LossLadder()
+        self.keyframe_requests = keyframe_requests()
+        """How many keyframes the receiver may still cause."""
         self.index_offset = 0
         self.timestamp_offset = 0
         self.base_index = 0
@@ -100,11 +103,14 @@ class Subscription:
             return
         self._stop_waiting()
         self.target = layer
-        if layer is self.layer:
-            return
-        layer.waiting.append(self)
-        if publication.kind == "video":
-            layer.keyframes.want()
+        if layer is not self.layer:
+            self._wait(layer)
+
+    def wait_for(self, layer: Layer) -> None:
+        """Stop forwarding until a layer, perhaps the same one, can be begun."""
+        self.leave()
+        self.target = layer
+        self._wait(layer)
 
     def leave(self) -> None:
         """Stop forwarding; numbers go on from here when it starts again."""
@@ -134,6 +140,11 @@ class Subscription:
         layer.subscribers.append(self)
 
     # --- details --------------------------------------------------------------------------------------------------
+
+    def _wait(self, layer: Layer) -> None:
+        layer.waiting.append(self)
+        if self.publication.kind == "video":
+            layer.keyframes.want()
 
     def _stop_waiting(self) -> None:
         target = self.target

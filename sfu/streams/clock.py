@@ -13,6 +13,9 @@ from sfu.serial import unwrap
 WINDOW_S = 60.0
 """How long a smallest difference counts; clocks drift by less than a few ms in this time."""
 
+STEP_S = 5.0
+"""A difference that changes by more is no delay of the network: the publisher's clock was set."""
+
 
 class PeerClock:
     """Offset between a publisher's NTP clock and the server's wall clock."""
@@ -26,6 +29,8 @@ class PeerClock:
         """Note a sender report: when it says it was sent (its NTP time as Unix seconds), and when it came."""
         difference = arrived_at_s - ntp_s
         minima = self._minima
+        if minima and abs(difference - minima[-1][1]) > STEP_S:
+            minima.clear()
         while minima and minima[-1][1] >= difference:
             minima.pop()
         minima.append((arrived_at_s, difference))

@@ -164,7 +164,7 @@ def parse(data: bytes) -> list[Packet]:
         body = data[position + 4 : position + length]
         if data[position] & 0x20:
             padding = body[-1] if body else 0
-            if padding == 0 or padding > len(body) or padding % 4:
+            if padding == 0 or padding > len(body):
                 raise MalformedPacketError("RTCP padding longer than its packet")
             body = body[:-padding]
         position += length

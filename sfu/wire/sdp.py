@@ -3,6 +3,7 @@
 Only what the media plane decides on is read; the rest is ignored. Bad text raises NegotiationError("sdp_invalid").
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,6 +12,11 @@ from sfu.errors import NegotiationError
 MAX_BYTES = 65_536
 MAX_SECTIONS = 64
 MAX_LINE = 4096
+MAX_LAYERS = 4
+MAX_FEEDBACK = 32
+"""Lines of a=rtcp-fb that count for one payload type."""
+_RID = re.compile(r"[A-Za-z0-9_-]{1,16}")
+"""RFC 8851 section 10, no longer than what fits into a one-byte header extension."""
 
 
 @dataclass(slots=True)
@@ -110,7 +116,7 @@ def _attribute(section: MediaSection, attribute: str) -> None:
     elif name == "rtcp-fb":
         number, _, feedback = value.partition(" ")
         for payload in section.payloads.values():
-            if number == "*" or int(number) == payload.payload_type:
+            if len(payload.feedback) < MAX_FEEDBACK and (number == "*" or int(number) == payload.payload_type):
                 payload.feedback.append(feedback)
     elif name in ("sendrecv", "sendonly", "recvonly", "inactive"):
         section.direction = name  # type: ignore[assignment]
@@ -123,7 +129,7 @@ def _attribute(section: MediaSection, attribute: str) -> None:
             section.extensions[uri] = identifier
     elif name == "rid":
         rid, direction = value.split(" ")[:2]
-        if direction == "send" and len(section.rids) < 8 and rid.isalnum():
+        if direction == "send" and len(section.rids) < MAX_LAYERS and rid not in section.rids and _RID.fullmatch(rid):
             section.rids.append(rid)
     elif name == "ssrc":
         ssrc = int(value.partition(" ")[0])
@@ -131,7 +137,8 @@ def _attribute(section: MediaSection, attribute: str) -> None:
             section.ssrcs.append(ssrc)
     elif name == "ssrc-group" and value.startswith("FID "):
         media, repair = (int(part) for part in value.split(" ")[1:3])
-        section.fid[media] = repair
+        if len(section.fid) < 32 and 0 < media < 1 << 32 and 0 < repair < 1 << 32:
+            section.fid[media] = repair
     elif name == "ice-ufrag":
         section.ufrag = value
     elif name == "ice-pwd":

@@ -1,16 +1,36 @@
 """Transport-wide feedback messages (draft-holmer-rmcat-transport-wide-cc-extensions-01, section 3.1)."""
 
+from collections.abc import Iterator
+
 from sfu.errors import MalformedPacketError
 
+MAX_SPAN = 1000
+"""Sequence numbers, and arrivals among them, that one message is about: it then fits into 1,200 bytes."""
+MAX_ARRIVALS = 400
 TICK_US = 250
 REFERENCE_US = 64_000
 """Reference times count in 64 ms."""
 
 
+def portions(arrivals: dict[int, int]) -> Iterator[dict[int, int]]:
+    """Cut {unwrapped transport sequence number: arrival in µs} into what one message each can carry."""
+    portion: dict[int, int] = {}
+    first = 0
+    for sequence in sorted(arrivals):
+        if portion and (sequence - first >= MAX_SPAN or len(portion) >= MAX_ARRIVALS):
+            yield portion
+            portion = {}
+        if not portion:
+            first = sequence
+        portion[sequence] = arrivals[sequence]
+    if portion:
+        yield portion
+
+
 def build(ssrc: int, media_ssrc: int, count: int, arrivals: dict[int, int]) -> bytes:
     """Return one feedback message.
 
-    `arrivals` maps unwrapped transport sequence numbers to arrival times in µs; at most 65,535 numbers are spanned.
+    `arrivals` maps unwrapped transport sequence numbers to arrival times in µs: one of the `portions`.
     `count` numbers the messages, modulo 256.
     """
     first, last = min(arrivals), max(arrivals)

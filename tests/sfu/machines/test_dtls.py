@@ -2,9 +2,10 @@
 
 import pytest
 
-from sfu.errors import MalformedPacketError
+from sfu.errors import MalformedPacketError, SfuError
 from sfu.machines.certificate import Certificate
-from sfu.machines.dtls import MAX_DATAGRAM, DtlsEndpoint, FingerprintError
+from sfu.machines.dtls import ALERT, HANDSHAKE, MAX_DATAGRAM, DtlsEndpoint, FingerprintError
+from tests.fuzz.samples import fixture
 
 OURS, THEIRS, STRANGER = (Certificate.generate() for _ in range(3))
 FLIGHTS = 10
@@ -56,11 +57,31 @@ def test_a_client_without_gcm_is_served_too() -> None:
 
 
 def test_a_certificate_that_was_not_announced_gets_no_keys() -> None:
-    ours = server(expected=STRANGER)
+    ours, theirs = server(expected=STRANGER), client()
+    with pytest.raises(FingerprintError):
+        shake(theirs, ours)
+    assert not ours.connected
+    assert ours.closed
+    assert [datagram[0] for datagram in ours.datagrams_to_send()] == [ALERT], "it is told, and nothing else"
+    with pytest.raises(SfuError):
+        _ = ours.srtp_keys
+
+
+@pytest.mark.parametrize(
+    "announced",
+    [
+        [],
+        [("sha-1", "AA:BB")],
+        [("sha-256", "AA:BB")],
+        [("sha-256", THEIRS.fingerprint), ("sha-256", STRANGER.fingerprint)],
+        [("sha-256", THEIRS.fingerprint), ("sha-512", "AA:BB")],
+    ],
+)
+def test_no_fingerprint_a_weak_one_or_one_wrong_of_two_is_a_stranger(announced: list[tuple[str, str]]) -> None:
+    ours = DtlsEndpoint(OURS, remote_fingerprints=announced)
     with pytest.raises(FingerprintError):
         shake(client(), ours)
     assert not ours.connected
-    assert ours.closed
 
 
 @pytest.mark.parametrize("pieces", [2, 3, 6])
@@ -76,6 +97,59 @@ def test_a_client_hello_in_fragments_is_taken(pieces: int, order: str) -> None:
     for each in fragments:
         ours.receive(each)
     shake(theirs, ours, shift=pieces)
+    assert ours.connected
+
+
+def test_a_client_hello_with_a_fragment_lost_is_taken_when_all_of_it_comes_again() -> None:
+    ours, theirs = server(), client()
+    (hello,) = theirs.datagrams_to_send()
+    fragments = fragment(hello, 4)
+    for each in fragments[:1] + fragments[2:]:
+        ours.receive(each)
+    assert ours.datagrams_to_send() == []
+    for each in fragments:
+        ours.receive(renumber(each, 4))
+    shake(theirs, ours, shift=8)
+    assert ours.connected
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0], [0, 0, 1, 1], [1, 1, 0]])
+def test_the_post_quantum_client_hello_of_a_real_browser_is_taken_in_any_order(order: list[int]) -> None:
+    """A key share of X25519MLKEM768 has 1,216 bytes: the hello of today's browsers no longer fits into one datagram."""
+    hello = [fixture("chromium-client-hello-1"), fixture("chromium-client-hello-2")]
+    ours = server()
+    for position in order:
+        ours.receive(hello[position])
+    flight = ours.datagrams_to_send()
+    assert flight
+    assert all(datagram[0] == HANDSHAKE and len(datagram) <= MAX_DATAGRAM for datagram in flight)
+
+
+def test_a_bad_client_hello_is_not_answered_and_the_good_one_behind_it_is() -> None:
+    (hello,) = client().datagrams_to_send()
+    bad_ones = 0
+    for at in range(25, len(hello)):
+        ours = server()
+        try:
+            ours.receive(hello[:at] + bytes([hello[at] ^ 0xFF]) + hello[at + 1 :])
+        except MalformedPacketError:
+            bad_ones += 1
+        if ours.datagrams_to_send():
+            continue  # a byte that does not matter, such as one of the random
+        ours.receive(hello)
+        assert ours.datagrams_to_send()
+    assert bad_ones > 20
+
+
+def test_alerts_in_the_clear_do_not_end_a_handshake() -> None:
+    ours, theirs = server(), client()
+    alert = b"\x15\xfe\xfd" + bytes(8) + b"\x00\x02\x02\x28"
+    (hello,) = theirs.datagrams_to_send()
+    ours.receive(hello)
+    for endpoint in (ours, theirs):
+        with pytest.raises(MalformedPacketError):
+            endpoint.receive(alert)
+    shake(ours, theirs)
     assert ours.connected
 
 

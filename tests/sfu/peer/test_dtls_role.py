@@ -5,6 +5,7 @@ import secrets
 from control.ids import PeerId
 from sfu.machines.certificate import Certificate
 from sfu.machines.dtls import DtlsEndpoint
+from sfu.machines.negotiation import RemoteTransport
 from sfu.peer.peer import Closed, Connected, Peer
 from sfu.wire import stun
 
@@ -18,8 +19,15 @@ def check(password: str) -> bytes:
 
 
 def peer_towards(announced: str) -> Peer:
-    peer = Peer(PeerId("p"), ufrag=UFRAG, password=PASSWORD, certificate=Certificate.generate(), now=0.0)
-    peer.set_remote("theirs", [("sha-256", announced)], is_dtls_server=True)
+    peer = Peer(
+        PeerId("p"),
+        ufrag=UFRAG,
+        password=PASSWORD,
+        certificate=Certificate.generate(),
+        random_bytes=secrets.token_bytes,
+        now=0.0,
+    )
+    peer.set_remote(RemoteTransport("theirs", "their password", [("sha-256", announced)], is_dtls_server=True))
     return peer
 
 

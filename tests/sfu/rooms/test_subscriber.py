@@ -1,9 +1,12 @@
 """A subscription stands in one place at a time, whatever its receiver reports."""
 
+from secrets import token_bytes
+
 from control.ids import ParticipantId, PeerId, PublicationId, RoomId
 from sfu.machines.certificate import Certificate
 from sfu.peer.peer import Peer
 from sfu.rooms.publication import Publication
+from sfu.rooms.refusals import Refusals
 from sfu.rooms.subscriber import SubscriberPeer
 from sfu.streams.clock import PeerClock
 from sfu.wire import rtcp
@@ -23,8 +26,10 @@ def test_loss_while_waiting_for_a_keyframe_moves_the_wait_and_never_doubles_it()
         rids=["f", "h", "q"],
         peer_clock=PeerClock(),
     )
-    peer = Peer(PeerId("sub"), ufrag="u", password="p", certificate=Certificate.generate(), now=0.0)
-    subscriber = SubscriberPeer(RoomId("room"), ParticipantId("luc"), peer, None, lambda: 7)
+    peer = Peer(
+        PeerId("sub"), ufrag="u", password="p", certificate=Certificate.generate(), random_bytes=token_bytes, now=0.0
+    )
+    subscriber = SubscriberPeer(RoomId("room"), ParticipantId("luc"), peer, None, lambda: 7, Refusals())
     subscriber.add(publication)
     subscription = subscriber.subscriptions[publication.id]
     subscription.active = True

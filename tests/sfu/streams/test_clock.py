@@ -29,6 +29,15 @@ def test_the_smallest_delay_of_the_last_minute_counts() -> None:
     assert peer.offset_s == pytest.approx(0.100)
 
 
+def test_a_publisher_whose_clock_is_set_is_on_time_again_at_its_next_report() -> None:
+    peer = PeerClock()
+    video = StreamClock(peer, 90_000)
+    for second, step in ((0.0, 0.0), (1.0, 0.0), (2.0, 3600.0), (3.0, 3600.0), (4.0, -86_400.0)):
+        peer.report(second + step, 1000.0 + second)
+        video.report(second + step, round(second * 90_000))
+        assert video.wall_time(round(second * 90_000)) == pytest.approx(1000.0 + second)
+
+
 def test_before_any_report_arrivals_are_the_clue() -> None:
     clock = StreamClock(PeerClock(), 48_000)
     clock.received(0, 100.050)
