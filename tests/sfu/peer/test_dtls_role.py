@@ -4,7 +4,7 @@ import secrets
 
 from control.ids import PeerId
 from sfu.machines.certificate import Certificate
-from sfu.machines.dtls import DtlsEndpoint
+from sfu.machines.dtls import ALERT, DtlsEndpoint
 from sfu.machines.negotiation import RemoteTransport
 from sfu.peer.peer import Closed, Connected, Peer
 from sfu.wire import stun
@@ -35,7 +35,7 @@ def shake_hands(peer: Peer, encoder: DtlsEndpoint) -> None:
     for _ in range(8):
         for datagram, address in peer.datagrams_to_send():
             assert address == ENCODER
-            if datagram[0] > 19:
+            if datagram[0] > 19 and datagram[0] != ALERT:
                 encoder.receive(datagram)
         for datagram in encoder.datagrams_to_send():
             peer.receive_dtls(datagram)
