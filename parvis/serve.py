@@ -20,9 +20,12 @@ from parvis.https import Https
 from parvis.listening import listen
 from parvis.secrets import Secrets
 from parvis.stores import Stores, open_stores
+from recordings.library import Library
 from signaling.placement import Placement
 from signaling.service import Signaling
 from signaling.workers import WorkerHub
+from storage.recordings import Recordings
+from storage.transcripts import Transcripts
 from storage.visits import Visits
 from web.app import create_app
 
@@ -53,7 +56,15 @@ async def _serve(settings: Settings, secrets: Secrets, stores: Stores, https: Ht
     signaling = Signaling(hub=hub, links=links, settings=settings, visits=visits, placement=placement)
     control = web.Application()
     control.add_routes([web.get("/control", hub.handle)])
-    pages = create_app(settings=settings, signaling=signaling, links=links, visits=visits, admin_key=secrets.admin_key)
+    library = Library(Recordings(stores.database), Transcripts(stores.database), settings.recordings_folder)
+    pages = create_app(
+        settings=settings,
+        signaling=signaling,
+        links=links,
+        visits=visits,
+        library=library,
+        admin_key=secrets.admin_key,
+    )
     # No access log: addresses of people and the secrets in paths are nobody's reading.
     runners = [web.AppRunner(control, access_log=None), web.AppRunner(pages, access_log=None)]
     for runner in runners:

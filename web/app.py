@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import hmac
-import json
 import logging
 import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from urllib.parse import urlsplit
 
-import jinja2
 from aiohttp import web
 
 from accounts.links import JoinLink, LinkSigner
 from configs.settings import Settings
+from recordings.library import Library
 from signaling.service import Signaling
 from storage.visits import Visits
-from web.locales.catalogue import Catalogue
+from web.pages import HERE, LANGUAGE_COOKIE, NONCE, SETTINGS, THEME_COOKIE, page, set_up
+from web.recordings import RecordingPages
 
 logger = logging.getLogger(__name__)
 
-HERE = Path(__file__).parent
 HOST_LINK_S = 7 * 24 * 3600
 VISIT_ALPHABET = "abcdefghjkmnpqrstuvwxyz"
-LANGUAGE_COOKIE = "language"
-THEME_COOKIE = "theme"
-THEMES = ("auto", "light", "dark")
 YEAR_S = 365 * 86_400
 PASTED_LINK = re.compile(
     r"(?:https?://(?P<host>[^/\s]+))?(?P<path>/v/[a-z-]{4,32}(?P<token>#[\w-]{1,2048})?|/new/[\w-]{1,128})", re.ASCII
@@ -36,31 +31,21 @@ PASTED_LINK = re.compile(
 VISIT_NAME = re.compile(r"[a-z]{4}-[a-z]{4}-[a-z]{3}")
 
 SIGNER: web.AppKey[LinkSigner] = web.AppKey("signer", LinkSigner)
-SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
 VISITS: web.AppKey[Visits] = web.AppKey("visits", Visits)
-PAGES: web.AppKey[jinja2.Environment] = web.AppKey("pages", jinja2.Environment)
-CATALOGUE: web.AppKey[Catalogue] = web.AppKey("catalogue", Catalogue)
 ADMIN_KEY: web.AppKey[str] = web.AppKey("admin_key", str)
-IMPORT_MAP: web.AppKey[str] = web.AppKey("import_map", str)
-NONCE: web.RequestKey[str] = web.RequestKey("nonce", str)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def create_app(
-    *, settings: Settings, signaling: Signaling, links: LinkSigner, visits: Visits, admin_key: str
+    *, settings: Settings, signaling: Signaling, links: LinkSigner, visits: Visits, library: Library, admin_key: str
 ) -> web.Application:
     """Put the application together. `admin_key` is the secret of the link that creates visits."""
     app = web.Application(middlewares=[headers, errors], client_max_size=1 << 20)
-    app[SETTINGS] = settings
     app[SIGNER] = links
     app[VISITS] = visits
     app[ADMIN_KEY] = admin_key
-    app[CATALOGUE] = Catalogue.load(HERE / "locales")
-    app[IMPORT_MAP] = (HERE / "static/vendor/importmap.json").read_text("utf-8")
-    app[PAGES] = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
+    set_up(app, settings)
     app.add_routes(
         [
             web.get("/", home),
@@ -72,6 +57,7 @@ def create_app(
             web.get("/healthz", health),
             web.static("/static", HERE / "static"),
             *signaling.routes(),
+            *RecordingPages(links, visits, library).routes(),
         ]
     )
     return app
@@ -140,37 +126,6 @@ async def health(request: web.Request) -> web.StreamResponse:
     return web.Response(text="ok\n")
 
 
-def reading_language(request: web.Request) -> str:
-    """Return the reader's language: the one chosen, else the installation's first one."""
-    chosen = request.cookies.get(LANGUAGE_COOKIE)
-    return chosen if chosen in ("fr", "en") else request.app[SETTINGS].web.language
-
-
-def page(request: web.Request, template: str, status: int = 200, **values: object) -> web.Response:
-    """Render a template in the reader's language."""
-    reader = reading_language(request)
-    catalogue = request.app[CATALOGUE]
-    chosen = request.cookies.get(THEME_COOKIE)
-    text = (
-        request.app[PAGES]
-        .get_template(template)
-        .render(
-            t=lambda key: catalogue.text(reader, key),
-            language=reader,
-            other_language="en" if reader == "fr" else "fr",
-            # An address that only takes forms is no place to come back to.
-            path=request.path if request.method == "GET" else "/",
-            theme=chosen if chosen in THEMES else "auto",
-            # In a script element, "<" could end the element.
-            texts_json=lambda: json.dumps(catalogue.texts(reader), ensure_ascii=False).replace("<", "\\u003c"),
-            import_map=request.app[IMPORT_MAP],
-            nonce=request[NONCE],
-            **values,
-        )
-    )
-    return web.Response(text=text, content_type="text/html", status=status)
-
-
 # --- middlewares -----------------------------------------------------------------------------------------------
 
 
@@ -200,9 +155,9 @@ def _protect(response: web.StreamResponse, nonce: str, *, secure: bool) -> None:
             "Referrer-Policy": "no-referrer",
             "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
             "Cross-Origin-Opener-Policy": "same-origin",
-            "Cache-Control": "no-cache",
         }
     )
+    response.headers.setdefault("Cache-Control", "no-cache")
     if secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
 

@@ -16,6 +16,7 @@ from accounts.links import JoinLink, LinkSigner
 from configs.settings import Settings, WebSettings
 from control import messages as m
 from control.worker import Handle, WorkerConnection, hello
+from recordings.library import Library
 from sfu.aio.driver import Driver
 from sfu.aio.udp import UdpSocket
 from sfu.machines.certificate import Certificate
@@ -27,6 +28,8 @@ from signaling.service import Signaling
 from signaling.workers import WorkerHub
 from storage.database import Database
 from storage.directory import MemoryDirectory
+from storage.recordings import Recordings
+from storage.transcripts import Transcripts
 from storage.visits import Visits
 from web.app import create_app
 
@@ -92,14 +95,15 @@ class House:
         signer: LinkSigner,
         http: aiohttp.ClientSession,
         url: str,
-        visits: Visits,
+        database: Database,
         directory: MemoryDirectory,
     ) -> None:
         self.signaling = signaling
         self.signer = signer
         self.http = http
         self.url = url
-        self.visits = visits
+        self.database = database
+        self.visits = Visits(database)
         self.directory = directory
 
     def token(self, role: str = "client", visit: str = "visit", *, expires_in_s: int = 3600) -> str:
@@ -160,9 +164,9 @@ async def worker(house: House, handle: Handle) -> AsyncIterator[WorkerConnection
 
 
 @asynccontextmanager
-async def house(data: Path) -> AsyncIterator[House]:
+async def house(data: Path, *, public_url: str | None = None) -> AsyncIterator[House]:
     """Run signaling and the pages while the block lasts."""
-    settings = Settings(data=data, web=WebSettings(port=0))
+    settings = Settings(data=data, web=WebSettings(port=0, public_url=public_url))
     hub = WorkerHub(TOKEN)
     signer = LinkSigner(b"link secret")
     database = await Database.open(settings.database_url)
@@ -171,7 +175,10 @@ async def house(data: Path) -> AsyncIterator[House]:
     signaling = Signaling(
         hub=hub, links=signer, settings=settings, visits=visits, placement=Placement(directory, "this control plane")
     )
-    app = create_app(settings=settings, signaling=signaling, links=signer, visits=visits, admin_key="admin")
+    library = Library(Recordings(database), Transcripts(database), settings.recordings_folder)
+    app = create_app(
+        settings=settings, signaling=signaling, links=signer, visits=visits, library=library, admin_key="admin"
+    )
     app.add_routes([web.get("/control", hub.handle)])
     runner = web.AppRunner(app)
     await runner.setup()
@@ -181,7 +188,7 @@ async def house(data: Path) -> AsyncIterator[House]:
     async with aiohttp.ClientSession() as http:
         try:
             url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            yield House(signaling, signer, http, url, visits, directory)
+            yield House(signaling, signer, http, url, database, directory)
         finally:
             looking_after.cancel()
             await asyncio.wait([looking_after])
