@@ -18,7 +18,17 @@ from types import ModuleType
 from typing import Any
 
 NAMES = ("forwarding",)
-PACKAGES = ("cryptography", "pyOpenSSL", "aiohttp", "pylibsrtp", "ctranslate2", "faster-whisper", "onnxruntime", "av")
+PACKAGES = (
+    "cryptography",
+    "uvloop",
+    "pyOpenSSL",
+    "aiohttp",
+    "pylibsrtp",
+    "ctranslate2",
+    "faster-whisper",
+    "onnxruntime",
+    "av",
+)
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:

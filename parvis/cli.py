@@ -42,10 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
         for talkative in ("faster_whisper", "alembic"):
             logging.getLogger(talkative).setLevel(logging.WARNING)
         if options.command == "media":
+            import uvloop  # the media worker's cost is mostly that of waking up: docs/benchmarks.md
+
             from sfu.service import run
 
             try:
-                asyncio.run(run(settings))
+                uvloop.run(run(settings))
             except OSError as error:
                 raise StartError.of_socket(error, "media.", settings.media.host, settings.media.port) from error
         elif options.command == "transcribe":
