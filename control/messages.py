@@ -204,7 +204,8 @@ class StartCaptions(Struct, tag="start_captions", frozen=True):
     speaker: str
     """The name shown with the words."""
     spec: PipeSpec
-    language: str = "fr"
+    language: str = ""
+    """As Whisper writes it (`fr`, `en`); empty: the one in the transcriber's settings."""
     vocabulary: list[str] = []
     """Names and terms that are likely to be said."""
 
@@ -420,10 +421,16 @@ class Caption(Struct, tag="caption", frozen=True):
     language: str
     model: str
     words: list[CaptionWord] = []
+    gap: bool = False
+    """True for words that were spoken and are missing, since there was no time for them; `text` ends with […]."""
+
+
+CAPTION_PROBLEMS = ("model_missing", "model_damaged", "engine_failed")
+"""Why there are no captions: codes of `CaptionsUnavailable`, and of `Failed` to `StartCaptions`."""
 
 
 class CaptionsUnavailable(Struct, tag="captions_unavailable", frozen=True):
-    """Why no captions come (a missing model, for example); `code` has a text in the locales."""
+    """Captions that were begun will not come: there is no model to work with (`CAPTION_PROBLEMS`)."""
 
     code: str
     reason: str

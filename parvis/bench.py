@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-NAMES = ("forwarding",)
+NAMES = ("forwarding", "transcribe")
 PACKAGES = (
     "cryptography",
     "uvloop",

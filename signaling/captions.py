@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from control import messages as m
 from control.ids import ParticipantId, PipeId, PublicationId
 from sfu.machines.payload_types import PAYLOAD_TYPES
-from signaling.workers import Worker, WorkerHub
+from signaling.workers import Worker, WorkerError, WorkerHub
 
 if TYPE_CHECKING:
     from signaling.room import Room
@@ -42,18 +42,31 @@ class CaptionJobs:
 
     def worker_lost(self, worker: Worker) -> None:
         """Note that a transcriber is gone; its microphones wait for another one."""
-        lost = [name for name, (owner, _) in self._running.items() if owner is worker]
-        for name in lost:
-            del self._running[name]
-        if lost:
+        if self._let_go(worker):
             self._room.set_captions(available=False)
             self.resume()
+
+    def unavailable(self, worker: Worker, code: str) -> None:
+        """Note that a transcriber cannot caption what it took on, and say why; another one may."""
+        if self._let_go(worker):
+            self._room.set_captions(available=False, problem=code)
+            other = self._hub.choose("transcriber")
+            if other is not None and other.problem is None:
+                self.resume()
 
     def resume(self) -> None:
         """Start what waits for a transcriber."""
         for name, notice in self._wanted.items():
             if name not in self._running:
                 self._room.spawn(self._start(notice))
+
+    def _let_go(self, worker: Worker) -> bool:
+        """Forget the jobs of a transcriber and close their pipes; return whether there were any."""
+        lost = [(name, pipe) for name, (owner, pipe) in self._running.items() if owner is worker]
+        for name, pipe in lost:
+            del self._running[name]
+            self._room.spawn(self._room.request(m.ClosePipe(pipe)))
+        return bool(lost)
 
     async def _start(self, notice: m.PublicationStarted) -> None:
         worker = self._hub.choose("transcriber")
@@ -70,9 +83,21 @@ class CaptionJobs:
             secrets.token_bytes(16),
             secrets.token_bytes(12),
         )
-        self._running[notice.publication] = worker, spec.pipe
+        job = self._running[notice.publication] = worker, spec.pipe
         speaker = self._room.name_of(info.participant) or ""
-        job = m.StartCaptions(self._room.id, ParticipantId(info.participant), speaker, spec)
-        await worker.request(job)
+        try:
+            await worker.request(m.StartCaptions(self._room.id, ParticipantId(info.participant), speaker, spec))
+        except WorkerError as error:
+            if self._running.get(notice.publication) == job:
+                del self._running[notice.publication]
+            if error.code in m.CAPTION_PROBLEMS:
+                worker.problem = error.code
+                self._room.set_captions(available=False, problem=error.code)
+            raise
+        if self._running.get(notice.publication) != job:
+            return
         await self._room.request(m.OpenPipe(self._room.id, spec, worker.pipe_address))
-        self._room.set_captions(available=True)
+        if self._running.get(notice.publication) == job:
+            self._room.set_captions(available=True)
+        else:
+            await self._room.request(m.ClosePipe(spec.pipe))

@@ -239,8 +239,6 @@ class Room:
                 self._quality(notice)
             case m.Caption():
                 self._caption(notice)
-            case m.CaptionsUnavailable():
-                self.set_captions(available=False, problem=notice.code)
             case m.Speaking():
                 self.broadcast(s.Speakers, publications=list(notice.publications))
             case _:

@@ -93,9 +93,12 @@ class Signaling:
     # --- workers --------------------------------------------------------------------------------------------------
 
     def _noticed(self, worker: Worker, notice: m.Notice) -> None:
-        del worker
+        if isinstance(notice, m.CaptionsUnavailable):
+            worker.problem = notice.code
         for room in self.rooms.values():
-            if not isinstance(notice, m.Speaking | m.Caption) or notice.room == room.id:
+            if isinstance(notice, m.CaptionsUnavailable):
+                room.captions.unavailable(worker, notice.code)
+            elif not isinstance(notice, m.Speaking | m.Caption) or notice.room == room.id:
                 room.noticed(notice)
 
     def _worker_lost(self, worker: Worker) -> None:

@@ -38,6 +38,8 @@ class Worker:
         self.capacity = hello.capacity
         self.load: m.Load | None = None
         self.lost = False
+        self.problem: str | None = None
+        """Why it cannot do its work (code), though it is there."""
         self._socket = socket
         self._numbers = itertools.count(1)
         self._replies: dict[int, asyncio.Future[m.Result]] = {}
@@ -89,7 +91,7 @@ class WorkerHub:
     def choose(self, kind: m.WorkerKind) -> Worker | None:
         """Return the least loaded worker of a kind, or None."""
         able = [w for w in self.workers.values() if w.kind == kind and (w.load is None or w.load.jobs < w.capacity)]
-        return min(able, key=lambda worker: worker.load.jobs if worker.load else 0, default=None)
+        return min(able, key=lambda w: (w.problem is not None, w.load.jobs if w.load else 0), default=None)
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one worker's WebSocket at /control."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from control import messages as m
-from sfu.pipes.receiver import PipePacket, PipeReceiver
+from sfu.pipes.receiver import PipePacket
 from transcription.agreement import Agreement
 from transcription.audio import RATE, TICKS, OpusDecoder, Samples
 from transcription.engine import Word
@@ -21,6 +21,8 @@ HANGOVER = 16
 MIN_VOICED = 6
 """Windows of voice that make an utterance: shorter ones are a cough or a click."""
 MAX_S = 15.0
+GAP = "[…]"
+"""What stands where words are missing, in any language."""
 
 
 class Utterance:
@@ -56,7 +58,8 @@ class Stream:
         self, job: m.StartCaptions, detector: VoiceDetector, finish: Callable[[Stream, Utterance], None]
     ) -> None:
         self.job = job
-        self.receiver: PipeReceiver | None = None
+        self.wall_time: Callable[[int], float | None] = lambda _: None
+        """Unix time of an unwrapped RTP timestamp: the pipe knows."""
         self.current: Utterance | None = None
         self._detector = detector
         self._finish = finish
@@ -88,14 +91,32 @@ class Stream:
         shown = agreement.final(texts) if final else agreement.partial(texts)
         if not shown and utterance.revision == 0:
             return None
-        utterance.revision += 1
-        start = self._wall(utterance.start)
+        start_s = self._wall(utterance.start)
         timed = [
-            m.CaptionWord(word.text, start + word.start_s, start + word.end_s, round(word.probability, 3))
+            m.CaptionWord(word.text, start_s + word.start_s, start_s + word.end_s, round(word.probability, 3))
             for word in words
             if final
         ]
-        text = " ".join(shown)
+        return self._notice(utterance, " ".join(shown), " ".join(agreement.stable), timed, final=final, model=model)
+
+    def gap(self, utterance: Utterance) -> m.Caption:
+        """Make the notice for an utterance that will not be captioned: what was shown of it stays."""
+        stable = " ".join(utterance.agreement.stable)
+        return self._notice(utterance, f"{stable} {GAP}".strip(), stable, [], final=True, model="", gap=True)
+
+    def _notice(
+        self,
+        utterance: Utterance,
+        text: str,
+        stable: str,
+        words: list[m.CaptionWord],
+        *,
+        final: bool,
+        model: str,
+        gap: bool = False,
+    ) -> m.Caption:
+        utterance.revision += 1
+        start_s = self._wall(utterance.start)
         return m.Caption(
             self.job.room,
             self.job.participant,
@@ -105,17 +126,17 @@ class Stream:
             utterance.revision,
             final,
             text,
-            len(text) if final else len(" ".join(agreement.stable)),
-            start,
-            start + utterance.seconds,
+            len(text) if final else len(stable),
+            start_s,
+            start_s + utterance.seconds,
             self.job.language,
             model,
-            timed,
+            words,
+            gap,
         )
 
     def _wall(self, timestamp: int) -> float:
-        at_s = self.receiver.wall_time(timestamp) if self.receiver is not None else None
-        return at_s if at_s is not None else 0.0
+        return self.wall_time(timestamp) or 0.0
 
     def _window(self, window: Samples, start: int) -> None:
         probability = self._detector.probability(window)

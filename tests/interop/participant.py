@@ -35,24 +35,31 @@ class Colour(VideoStreamTrack):
         return frame
 
 
-class Tone(AudioStreamTrack):
-    """A microphone that hears one tone."""
+class Voice(AudioStreamTrack):
+    """A microphone that hears a sound (int16[n], 48 kHz) over and over."""
 
-    def __init__(self, frequency_hz: float) -> None:
+    def __init__(self, samples: np.ndarray) -> None:
         super().__init__()
-        self._frequency_hz = frequency_hz
+        self._samples = samples
         self._at = 0
 
     async def recv(self) -> av.AudioFrame:
         """Return the next 20 ms when it is time."""
         await super().recv()  # keeps the time
         count = AUDIO_RATE // 50
-        phase = 2 * np.pi * self._frequency_hz * np.arange(self._at, self._at + count) / AUDIO_RATE
-        samples = (np.sin(phase) * 10_000).astype(np.int16)[np.newaxis]
+        samples = self._samples.take(range(self._at, self._at + count), mode="wrap")[np.newaxis]
         frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
         frame.pts, frame.sample_rate, frame.time_base = self._at, AUDIO_RATE, Fraction(1, AUDIO_RATE)
         self._at += count
         return frame
+
+
+class Tone(Voice):
+    """A microphone that hears one tone."""
+
+    def __init__(self, frequency_hz: int) -> None:
+        phase = 2 * np.pi * frequency_hz * np.arange(AUDIO_RATE) / AUDIO_RATE  # one second: whole periods
+        super().__init__((np.sin(phase) * 10_000).astype(np.int16))
 
 
 class Participant:

@@ -125,7 +125,7 @@ export class Visit {
         this.written(message.line);
         break;
       case "captions_changed":
-        if (message.captions.problem) announce(t("captions_unavailable"));
+        if (message.captions.problem) announce(t(`captions_${message.captions.problem}`));
         break;
       case "recording_changed":
         this.recordingChanged(message.recording);

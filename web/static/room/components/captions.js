@@ -26,7 +26,7 @@ export function Captions({ visit }) {
   const size = visit.captionSize.value;
   const smaller = SIZES.findLast((each) => each < size);
   const larger = SIZES.find((each) => each > size);
-  const empty = visit.state.captions.value.available ? "captions_empty" : "captions_unavailable";
+  const { available, problem } = visit.state.captions.value;
   return html`<${Panel} visit=${visit} name="captions">
     <p class="notice">${t("captions_notice")}</p>
     <div class="options">
@@ -41,7 +41,8 @@ export function Captions({ visit }) {
       </div>
     </div>
     <${Log} label=${t("captions_log")} class="transcript" length=${lines.length}>
-      ${lines.length === 0 && html`<p class="quiet">${t(empty)}</p>`}
+      ${problem && html`<p class="notice">${t(`captions_${problem}`)}</p>`}
+      ${!problem && lines.length === 0 && html`<p class="quiet">${t(available ? "captions_empty" : "captions_unavailable")}</p>`}
       ${lines.map(
         (caption) => html`<p key=${caption.segment} class="line" lang=${caption.language}>
           <strong>${caption.speaker}</strong> <span class="quiet">${clock(caption.start_s)}</span><br />${caption.text}
