@@ -26,6 +26,7 @@ from signaling.placement import Placement
 from signaling.roles import rights_of
 from signaling.room import Room
 from signaling.session import MAX_QUEUED, Session, shown_name
+from signaling.whep import watch
 from signaling.whip import publish
 from signaling.workers import Worker, WorkerHub
 from storage.visits import Visits
@@ -53,7 +54,7 @@ class Signaling:
         self.rooms: dict[str, Room] = {}
         self._strangers = 0
         self._tests = ConnectionTests(hub, links)
-        self._whip = MediaEndpoint(self, links, "whip", publish)
+        self._endpoints = [MediaEndpoint(self, links, "whip", publish), MediaEndpoint(self, links, "whep", watch)]
         hub.on_notice = self._noticed
         hub.on_lost = self._worker_lost
         hub.on_connected = self._worker_connected
@@ -63,7 +64,7 @@ class Signaling:
         return [
             web.get("/signal", self._socket),
             web.post("/v/{visit:[a-z-]{4,32}}/connection-test", self._tests.handle),
-            *self._whip.routes(),
+            *(route for endpoint in self._endpoints for route in endpoint.routes()),
         ]
 
     async def run(self) -> None:

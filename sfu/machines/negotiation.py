@@ -184,12 +184,27 @@ class SubscriberSession:
 
 
 @dataclass(slots=True, frozen=True)
+class ViewerCodec:
+    """A codec as a viewer offers to take it: its own numbers and parameters."""
+
+    payload_type: int
+    rtx_payload_type: int | None
+    fmtp: str
+
+
+@dataclass(slots=True, frozen=True)
 class ViewerSection:
-    """A section of a viewer's offer (WHEP) and the payload types in it for each codec: (media, RTX or None)."""
+    """A section of a viewer's offer (WHEP). `codecs` in the viewer's order; none when it does not receive."""
 
     mid: str
     kind: str
-    payload_types: dict[Codec, tuple[int, int | None]]
+    codecs: list[tuple[Codec, ViewerCodec]]
+    offered: MediaSection
+
+    def codec(self, name: Codec, fmtp: str) -> ViewerCodec | None:
+        """Return how the viewer takes a codec; of several H.264 profiles that of `fmtp`, if it is among them."""
+        found = [codec for known, codec in self.codecs if known == name]
+        return next((codec for codec in found if _profile(codec.fmtp) == _profile(fmtp)), found[0] if found else None)
 
 
 def viewer_sections(offer: str) -> tuple[RemoteTransport, list[ViewerSection]]:
@@ -197,13 +212,14 @@ def viewer_sections(offer: str) -> tuple[RemoteTransport, list[ViewerSection]]:
     description = _checked(offer, OFFERED_SETUPS)
     sections = []
     for section in description.sections:
-        codecs: dict[Codec, tuple[int, int | None]] = {}
-        for payload in section.payloads.values():
-            name = _codec(payload)
-            if name is not None and name not in codecs:
-                codecs[name] = (payload.payload_type, _rtx_of(section, payload.payload_type))
-        receives = section.direction in ("recvonly", "sendrecv")
-        sections.append(ViewerSection(section.mid, section.kind, codecs if receives else {}))
+        codecs = []
+        if section.direction in ("recvonly", "sendrecv") and section.port:
+            for payload in section.payloads.values():
+                name = _codec(payload)
+                if name is not None:
+                    rtx = _rtx_of(section, payload.payload_type)
+                    codecs.append((name, ViewerCodec(payload.payload_type, rtx, _safe(payload.fmtp))))
+        sections.append(ViewerSection(section.mid, section.kind, codecs, section))
     return _remote(description), sections
 
 
@@ -217,8 +233,7 @@ def answer_viewer(
     answers = []
     for section in sections:
         track = choose(section)
-        kind: TrackKind = "audio" if section.kind == "audio" else "video"
-        answers.append(_unused(section.mid, kind) if track is None else _sending(track))
+        answers.append(_rejected(section.offered) if track is None else _sending(track))
     return _session(local, answers, remote.setup)
 
 
@@ -305,6 +320,15 @@ def _agree(section: MediaSection, source: TrackSource) -> AgreedTrack | None:
                 rids = section.rids[::-1] if kind == "video" else []
                 return AgreedTrack(section.mid, source, kind, [codec], extensions, rids, {} if rids else ssrcs)
     return None
+
+
+def _profile(fmtp: str) -> str:
+    """Return the profile of H.264 in format parameters: the first byte of profile-level-id (RFC 6184 section 8.1)."""
+    for part in fmtp.split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == "profile-level-id":
+            return value[:2].lower()
+    return "42"
 
 
 def _safe(parameters: str) -> str:

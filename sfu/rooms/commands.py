@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from control import messages as m
 from control.ids import PublicationId
 from sfu.errors import NegotiationError
@@ -128,11 +130,11 @@ class Commands:
 
         def choose(section: ViewerSection) -> SendTrack | None:
             for publication in publications:
-                numbers = section.payload_types.get(publication.codec)
-                if numbers is not None and publication.kind == section.kind:
+                codec = section.codec(publication.codec, publication.fmtp)
+                if codec is not None and publication.kind == section.kind:
                     publications.remove(publication)
-                    subscriber.add(publication, *numbers)
-                    return subscriber.send_track(section.mid, publication.id)
+                    subscriber.add(publication, codec.payload_type, codec.rtx_payload_type)
+                    return replace(subscriber.send_track(section.mid, publication.id), fmtp=codec.fmtp)
             return None
 
         answer = answer_viewer(self._roster.local(peer), remote, sections, choose)

@@ -2,7 +2,8 @@
 
     python -m tests.interop.encoder URL TOKEN SECONDS [option=value …]
 
-A test picture in one colour with a growing bar, and a tone of 440 Hz; H.264 and Opus, as the muxer demands.
+A picture in one colour with a bar on top that grows by one pixel a frame, and a tone of 440 Hz: H.264 and Opus, as the
+muxer demands.
 
 It is given a certificate: an FFmpeg with GnuTLS before March 2026 makes itself one on secp224r1, a curve that RFC 8827
 section 6.5 does not ask for, that RFC 8422 took out of TLS and that OpenSSL 4 has no more.
@@ -41,7 +42,7 @@ def main(url: str, token: str, seconds: str, *options: str) -> None:
 
 
 def publish(url: str, seconds: float, options: dict[str, str]) -> None:
-    """Encode and send in real time."""
+    """Encode and send in real time; say first at what time (Unix) the first picture was taken."""
     with av.open(url, "w", format="whip", options=options) as output:
         video = output.add_stream(
             "libx264", rate=FRAMES_PER_S, options={"preset": "ultrafast", "tune": "zerolatency", "bf": "0"}
@@ -51,10 +52,11 @@ def publish(url: str, seconds: float, options: dict[str, str]) -> None:
         audio = output.add_stream("libopus", rate=RATE, layout="stereo")
         audio.bit_rate = 64_000
         began, heard = time.monotonic(), 0
+        print(time.time(), flush=True)
         for number in range(int(seconds * FRAMES_PER_S)):
             time.sleep(max(0.0, began + number / FRAMES_PER_S - time.monotonic()))
             picture = np.full((HEIGHT, WIDTH, 3), COLOUR, np.uint8)
-            picture[:40, : 8 + number % (WIDTH - 8)] = 255
+            picture[:40, : number % WIDTH] = 255
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
             frame.pts, frame.time_base = number, Fraction(1, FRAMES_PER_S)
             output.mux(video.encode(frame))
@@ -65,7 +67,6 @@ def publish(url: str, seconds: float, options: dict[str, str]) -> None:
                 sound.pts, sound.sample_rate, sound.time_base = heard, RATE, Fraction(1, RATE)
                 output.mux(audio.encode(sound))
                 heard += 960
-        print("published", flush=True)
 
 
 if __name__ == "__main__":

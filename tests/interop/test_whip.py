@@ -26,7 +26,14 @@ async def ffmpeg(link: str, seconds: float, *options: str, **query: str) -> Asyn
     """Run FFmpeg's own WHIP muxer against a visit; it ends with the block."""
     url, token = endpoint(link, "whip", **query)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.interop.encoder", url, token, str(seconds), *options
+        sys.executable,
+        "-m",
+        "tests.interop.encoder",
+        url,
+        token,
+        str(seconds),
+        *options,
+        stdout=asyncio.subprocess.PIPE,
     )
     try:
         yield process
@@ -42,12 +49,11 @@ def live(participant: Participant, name: str, source: str) -> Callable[[s.Server
     def wanted(message: s.ServerMessage) -> bool:
         if not isinstance(message, s.PublicationChanged) or not message.publication.live:
             return False
-        owner = next(
-            m.participant
-            for m in participant.messages
-            if isinstance(m, s.ParticipantJoined) and m.participant.id == message.publication.participant
-        )
-        return owner.name == name and message.publication.source == source
+        owners = {
+            m.participant.id: m.participant.name for m in participant.messages if isinstance(m, s.ParticipantJoined)
+        }
+        publication = message.publication
+        return publication.source == source and owners.get(publication.participant) == name
 
     return wanted
 

@@ -1,5 +1,10 @@
 """Session descriptions of real programs, as they came."""
 
+from pathlib import Path
+
+CHROMIUM_VIEWER = Path(__file__).with_name("chromium_viewer.sdp").read_bytes().decode()
+"""Chromium: one section to receive sound, one to receive a picture, in every codec that it knows."""
+
 FFMPEG = """\
 v=0
 o=FFmpeg 4489045141692799359 2 IN IP4 127.0.0.1
