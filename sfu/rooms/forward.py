@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from sfu.machines.srtp import GcmOutStream
 from sfu.rooms.outlet import BATCH_BYTES, MAX_FANOUT, Batch, Fanout, Outlet
 from sfu.streams import rtx
-from sfu.wire.payloads import vp8
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +82,7 @@ class Forwarder:
             stream = subscription.stream
             if address is None or stream is None:
                 continue
-            if subscription.picture_offset or subscription.tl0_offset or not isinstance(stream, GcmOutStream):
+            if not isinstance(stream, GcmOutStream):
                 for packet in packets:
                     self.send_packet(subscription, packet)
                 continue
@@ -113,32 +112,15 @@ class Forwarder:
 
     def send_packet(self, subscription: Subscription, packet: Packet) -> None:
         """Send one packet of the current layer of a subscription (late ones, and the slow cases)."""
-        self.send_mapped(
-            subscription,
-            packet,
-            packet[0] + subscription.index_offset,
-            subscription.timestamp_offset,
-            subscription.picture_offset,
-            subscription.tl0_offset,
-        )
+        self.send_mapped(subscription, packet, packet[0] + subscription.index_offset, subscription.timestamp_offset)
 
-    def send_mapped(
-        self,
-        subscription: Subscription,
-        packet: Packet,
-        outgoing: int,
-        timestamp_offset: int,
-        picture_offset: int,
-        tl0_offset: int,
-    ) -> None:
-        """Send one packet with the given outgoing index and offsets."""
+    def send_mapped(self, subscription: Subscription, packet: Packet, outgoing: int, timestamp_offset: int) -> None:
+        """Send one packet with the given outgoing index and offset."""
         stream = subscription.stream
         address = subscription.destination.address
         if stream is None or address is None:
             return
         _, timestamp, bits, payload = packet
-        if picture_offset or tl0_offset:
-            payload = vp8.rewrite(payload, picture_offset, tl0_offset)
         header = HEADER.pack(
             bits | subscription.payload_type,
             outgoing & 0xFFFF,
@@ -149,7 +131,7 @@ class Forwarder:
         self._outlet.send(self._single_view[:length], length, address)
 
     def send_retransmission(
-        self, subscription: Subscription, packet: Packet, outgoing: int, timestamp_offset: int, offsets: tuple[int, int]
+        self, subscription: Subscription, packet: Packet, outgoing: int, timestamp_offset: int
     ) -> None:
         """Send a packet again on the RTX stream (RFC 4588)."""
         stream = subscription.rtx
@@ -157,8 +139,6 @@ class Forwarder:
         if stream is None or address is None or subscription.rtx_payload_type is None:
             return
         _, timestamp, bits, payload = packet
-        if offsets != (0, 0):
-            payload = vp8.rewrite(payload, *offsets)
         subscription.rtx_index += 1
         header = HEADER.pack(
             bits | subscription.rtx_payload_type,

@@ -10,6 +10,7 @@ from sfu.rooms.outlet import Fanout
 from sfu.streams.clock import PeerClock, StreamClock
 from sfu.streams.keyframes import KeyframeRequests
 from sfu.streams.nack import NackGenerator
+from sfu.streams.pictures import PictureNumbering
 from sfu.streams.receive import ReceiveStatistics
 from sfu.streams.store import Packet, PacketStore
 from sfu.wire.payloads import av1, h264, vp8, vp9
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sfu.rooms.subscription import Subscription
+    from sfu.wire.payloads.pictures import PictureNumbers
 
 STORE_PACKETS = {"audio": 128, "video": 2048}
 """Packets kept per layer: about 2.5 s of audio, and of video at 8 Mbit/s."""
@@ -29,13 +31,16 @@ KEYFRAME_TESTS: dict[Codec, Callable[[bytes], bool]] = {
     "av1": av1.is_keyframe,
 }
 
+PICTURE_NUMBERS: dict[Codec, Callable[[bytes], PictureNumbers | None]] = {"vp8": vp8.numbers, "vp9": vp9.numbers}
+
 
 class Layer:
     """One quality of a publication: one SSRC of the publisher (audio has just one)."""
 
     __slots__ = (
         "_peer_clock", "clock", "fanouts", "highest", "keyframes", "last_packet_at", "nack", "newest_timestamp",
-        "pending", "publication", "rid", "rtx_ssrc", "ssrc", "statistics", "store", "subscribers", "waiting",
+        "pending", "pictures", "publication", "rid", "rtx_ssrc", "ssrc", "statistics", "store", "subscribers",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, publication: Publication, rid: str, peer_clock: PeerClock) -> None:
@@ -55,6 +60,8 @@ class Layer:
         self._begin()
 
     def _begin(self) -> None:
+        find = PICTURE_NUMBERS.get(self.publication.codec)
+        self.pictures = None if find is None else PictureNumbering(find)
         self.highest = -1
         self.newest_timestamp = 0
         self.statistics = ReceiveStatistics(self.publication.clock_rate)
@@ -63,6 +70,15 @@ class Layer:
         self.store = PacketStore(STORE_PACKETS[self.publication.kind])
         self.pending: list[Packet] = []
         """Packets of this batch, in order, not forwarded yet."""
+
+    def newest_pictures(self) -> PictureNumbers | None:
+        """Return the numbers of the newest picture, if the codec has them: past holes and padding."""
+        if self.pictures is not None:
+            for index in range(self.highest, self.highest - 32, -1):
+                packet = self.store.get(index)
+                if packet is not None and (numbers := self.pictures.find(packet[3])) is not None:
+                    return numbers
+        return None
 
     def restart(self) -> None:
         """Begin anew: the publisher sends with another SSRC, whose numbers have nothing to do with the old ones.

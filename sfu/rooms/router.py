@@ -7,6 +7,7 @@ from sfu.rooms.forward import Forwarder
 from sfu.rooms.publication import Layer, Publication
 from sfu.rooms.publisher import PublisherPeer
 from sfu.rooms.roster import Roster
+from sfu.wire.payloads.pictures import PictureNumbers
 
 
 class Router:
@@ -29,6 +30,8 @@ class Router:
             return
         if layer.nack.received(index, now) and publication.kind == "video":
             layer.keyframes.want()
+        if layer.pictures is not None:
+            payload = layer.pictures.renumber(index, payload)
         packet = (index, timestamp, bits, payload)
         store.add(packet)
         layer.last_packet_at = now
@@ -54,6 +57,10 @@ class Router:
                 layer.keyframes.arrived()
                 self.flush_layer(layer)
                 layer.highest = index - 1
+                if layer.pictures is not None and layer.waiting:
+                    payload = layer.pictures.go_on(index, payload, self._pictures_seen(layer))
+                    packet = (index, timestamp, bits, payload)
+                    store.add(packet)
                 for subscription in list(layer.waiting):
                     if subscription.layer is not None and subscription.layer.pending:
                         self.flush_layer(subscription.layer)
@@ -91,6 +98,13 @@ class Router:
         for layer in publication.layers:
             if layer.waiting and publication.kind == "video":
                 layer.keyframes.want()
+
+    def _pictures_seen(self, layer: Layer) -> list[PictureNumbers]:
+        """Return the newest pictures that those have seen who change to a layer, and those who are on it."""
+        seen = [subscription.pictures_sent() for subscription in layer.waiting]
+        if layer.subscribers:
+            seen.append(layer.newest_pictures())
+        return [numbers for numbers in seen if numbers is not None]
 
     def _started(self, publication: Publication, now: float) -> None:
         layers = [layer.rid for layer in publication.layers if layer.rid]

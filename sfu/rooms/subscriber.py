@@ -87,13 +87,9 @@ class Repairs:
             if len(sent) > MAX_REMEMBERED:
                 del sent[next(iter(sent))]
             if subscription.rtx is not None:
-                forwarder.send_retransmission(
-                    subscription, packet, outgoing, seam.timestamp_offset, (seam.picture_offset, seam.tl0_offset)
-                )
+                forwarder.send_retransmission(subscription, packet, outgoing, seam.timestamp_offset)
             else:
-                forwarder.send_mapped(
-                    subscription, packet, outgoing, seam.timestamp_offset, seam.picture_offset, seam.tl0_offset
-                )
+                forwarder.send_mapped(subscription, packet, outgoing, seam.timestamp_offset)
         return True
 
 

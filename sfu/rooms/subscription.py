@@ -12,6 +12,7 @@ from sfu.units import Address
 
 if TYPE_CHECKING:
     from sfu.machines.srtp import SrtpOutStream
+    from sfu.wire.payloads.pictures import PictureNumbers
 
 
 class Destination(Protocol):
@@ -30,8 +31,8 @@ class Subscription:
 
     __slots__ = (
         "active", "base_index", "destination", "index_offset", "keyframe_requests", "ladder", "layer", "lost_reported",
-        "octets", "packets", "payload_type", "picture_offset", "publication", "rewriter", "rtx", "rtx_index",
-        "rtx_payload_type", "rtx_ssrc", "ssrc", "stream", "target", "timestamp_offset", "tl0_offset", "wished_rid",
+        "octets", "packets", "payload_type", "pictures", "publication", "rewriter", "rtx", "rtx_index",
+        "rtx_payload_type", "rtx_ssrc", "ssrc", "stream", "target", "timestamp_offset", "wished_rid",
     )  # fmt: skip
 
     def __init__(
@@ -68,8 +69,8 @@ class Subscription:
         self.index_offset = 0
         self.timestamp_offset = 0
         self.base_index = 0
-        self.picture_offset = 0
-        self.tl0_offset = 0
+        self.pictures: PictureNumbers | None = None
+        """The newest picture that was sent, as far as it was asked for; see `pictures_sent`."""
         self.packets = 0
         self.octets = 0
         self.lost_reported = 0.0
@@ -139,6 +140,11 @@ class Subscription:
         self.layer = self.target = layer
         layer.subscribers.append(self)
 
+    def pictures_sent(self) -> PictureNumbers | None:
+        """Return the numbers of the newest picture that was sent; None when there is none or its codec has none."""
+        self._remember_newest()
+        return self.pictures
+
     # --- details --------------------------------------------------------------------------------------------------
 
     def _wait(self, layer: Layer) -> None:
@@ -156,6 +162,7 @@ class Subscription:
         if layer is not None and layer.highest >= self.base_index:
             self.rewriter.last_index = max(self.rewriter.last_index, layer.highest + self.index_offset)
             self.rewriter.last_timestamp = (layer.newest_timestamp + self.timestamp_offset) & 0xFFFFFFFF
+            self.pictures = layer.newest_pictures() or self.pictures
 
     def _elapsed_ticks(self, previous: Seam, layer: Layer, timestamp: int) -> int:
         """Media time between the newest packet sent and the one to send, by the clocks of their layers."""

@@ -1,7 +1,7 @@
 """Continuous numbers towards one subscriber, whatever layer the packets come from.
 
-A subscriber sees one SSRC. Switching layers changes the source of packets, each source with its own sequence numbers,
-timestamps and (VP8) picture ids; the offsets kept here make the seam invisible (RFC 7741 section 4.2 for the latter).
+A subscriber sees one SSRC. Switching layers changes the source of packets, each source with its own sequence numbers
+and timestamps; the offsets kept here make the seam invisible. Picture numbers: `sfu.streams.pictures`.
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,6 @@ class Seam:
     """Outgoing packet index minus source packet index."""
     timestamp_offset: int
     """Outgoing RTP timestamp minus that of the source, modulo 2**32."""
-    picture_offset: int = 0
-    """VP8: outgoing minus source PictureID, modulo 2**15."""
-    tl0_offset: int = 0
-    """VP8: outgoing minus source TL0PICIDX, modulo 2**8."""
 
 
 MAX_SEAMS = 8

@@ -18,6 +18,7 @@ from sfu.machines.srtp import PROFILES, Profile, SrtpReceiver, SrtpSender
 from sfu.streams import rtx
 from sfu.wire import rtcp, rtp_extensions, sdp, stun, twcc
 from sfu.wire.payloads import av1, h264, vp8, vp9
+from sfu.wire.payloads.pictures import renumber
 from tests.fuzz.samples import damaged, fixture, mutated
 
 LOCAL = LocalTransport("ufrag", "password", "AA:BB", [("192.0.2.1", 9, "udp")])
@@ -153,7 +154,12 @@ def test_header_extensions_of_a_real_packet_are_read_whole_and_damaged() -> None
 def test_payload_descriptors(data: bytes, picture: int, tl0: int) -> None:
     for codec in (vp8, vp9, h264, av1):
         assert codec.is_keyframe(data) in (True, False)
-    assert len(vp8.rewrite(data, picture, tl0)) == len(data)
+    for find in (vp8.numbers, vp9.numbers):
+        if (numbers := find(data)) is not None:
+            again = find(renumber(data, numbers, picture, tl0))
+            assert again is not None
+            assert again.picture == (numbers.picture + picture) % (1 << numbers.picture_bits)
+            assert again.tl0 == ((numbers.tl0 + tl0) & 0xFF if numbers.tl0_at else 0)
     try:
         rtx.unwrap(data)
     except MalformedPacketError:

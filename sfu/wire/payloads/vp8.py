@@ -1,6 +1,8 @@
-"""The VP8 payload descriptor (RFC 7741 section 4.2): keyframes, and rewriting of picture numbers."""
+"""The VP8 payload descriptor (RFC 7741 section 4.2): keyframes and picture numbers."""
 
 from dataclasses import dataclass
+
+from sfu.wire.payloads.pictures import PictureNumbers
 
 
 @dataclass(slots=True, frozen=True)
@@ -62,19 +64,11 @@ def is_keyframe(payload: bytes) -> bool:
     )
 
 
-def rewrite(payload: bytes, picture_offset: int, tl0_offset: int) -> bytes:
-    """Return the payload with its PictureID and TL0PICIDX moved on by these offsets (modulo 2**15 and 2**8)."""
+def numbers(payload: bytes) -> PictureNumbers | None:
+    """Return the numbers of the picture that this packet belongs to, or None when it has none or is cut short."""
     descriptor = parse(payload)
-    if descriptor is None:
-        return payload
-    out = bytearray(payload)
-    at = descriptor.picture_id_at
-    if descriptor.picture_id_bits == 15:
-        number = (descriptor.picture_id + picture_offset) & 0x7FFF
-        out[at] = 0x80 | number >> 8
-        out[at + 1] = number & 0xFF
-    elif descriptor.picture_id_bits == 7:
-        out[at] = (descriptor.picture_id + picture_offset) & 0x7F
-    if descriptor.tl0_at and descriptor.tl0_at < len(out):
-        out[descriptor.tl0_at] = (out[descriptor.tl0_at] + tl0_offset) & 0xFF
-    return bytes(out)
+    if descriptor is None or not descriptor.picture_id_at:
+        return None
+    tl0_at = descriptor.tl0_at
+    tl0 = payload[tl0_at] if tl0_at else 0
+    return PictureNumbers(descriptor.picture_id, descriptor.picture_id_bits, descriptor.picture_id_at, tl0, tl0_at)

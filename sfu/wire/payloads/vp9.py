@@ -1,4 +1,6 @@
-"""The VP9 payload descriptor (RFC 9628 section 4.2): only what tells a keyframe."""
+"""The VP9 payload descriptor (RFC 9628 section 4.2): keyframes and picture numbers."""
+
+from sfu.wire.payloads.pictures import PictureNumbers
 
 
 def is_keyframe(payload: bytes) -> bool:
@@ -19,3 +21,21 @@ def is_keyframe(payload: bytes) -> bool:
             return False
         return not payload[position] & 0x0E
     return True
+
+
+def numbers(payload: bytes) -> PictureNumbers | None:
+    """Return the numbers of the picture that this packet belongs to, or None when it has none or is cut short.
+
+    In flexible mode pictures name the ones that they refer to by difference, and TL0PICIDX is absent.
+    """
+    if len(payload) < 2 or not payload[0] & 0x80:
+        return None
+    first, picture, bits, position = payload[0], payload[1], 7, 2
+    if picture & 0x80:
+        if len(payload) < 3:
+            return None
+        picture, bits, position = (picture & 0x7F) << 8 | payload[2], 15, 3
+    tl0_at = position + 1 if first & 0x20 and not first & 0x10 else 0
+    if tl0_at >= len(payload):
+        return None
+    return PictureNumbers(picture, bits, 1, payload[tl0_at] if tl0_at else 0, tl0_at)

@@ -17,8 +17,8 @@ from sfu.wire import rtcp, rtp_extensions, sdp, stun
 
 Address = tuple[str, int]
 ROOM, PUBLICATION = RoomId("room"), PublicationId("camera-1")
-KEYFRAME, DELTA = b"\x90\x80\x01\x10\x02\x00", b"\x90\x80\x02\x11\x02\x00"
-"""VP8 payloads with 7-bit picture ids: the start of a keyframe, of another frame."""
+KEYFRAME, DELTA = b"\x10\x10\x02\x00", b"\x10\x11\x02\x00"
+"""VP8 payloads without picture numbers: the start of a keyframe, of another frame."""
 HEAD = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE "
 CAMERA = (
     "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\na=mid:0\r\na=sendonly\r\na=rtpmap:96 VP8/90000\r\n"
