@@ -64,10 +64,7 @@ class Repairs:
         Return False when the share is used up.
         """
         sent = self._sent
-        newest = subscription.rewriter.last_index
-        layer = subscription.layer
-        if layer is not None:
-            newest = max(newest, layer.highest + subscription.index_offset)
+        newest = subscription.newest_index
         for sequence_number in lost:
             outgoing = unwrap(sequence_number, newest, 16)
             at, times = sent.get(outgoing, (float("-inf"), 0))
@@ -283,7 +280,7 @@ class SubscriberPeer:
             rtt = ((ntp_middle(ntp_from_unix(at_s)) - block.lsr - block.dlsr) & 0xFFFFFFFF) / 65536
             if rtt < 10:
                 self.rtt_s = rtt if self.rtt_s is None else self.rtt_s + (rtt - self.rtt_s) * 0.3
-        subscription.lost_reported = block.fraction_lost / 256
+        subscription.reported(block)
         publication = subscription.publication
         if publication.kind == "video" and subscription.ladder.reported(
             subscription.lost_reported, now, len(publication.layers)

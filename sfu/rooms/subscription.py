@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from sfu.rooms.policing import keyframe_requests
 from sfu.rooms.publication import Layer, Publication
+from sfu.serial import unwrap
 from sfu.streams.layers import LossLadder, choose
+from sfu.streams.loss import LinkLoss
 from sfu.streams.rewrite import Rewriter, Seam
 from sfu.units import Address
 
 if TYPE_CHECKING:
     from sfu.machines.srtp import SrtpOutStream
     from sfu.wire.payloads.pictures import PictureNumbers
+    from sfu.wire.rtcp import ReportBlock
 
 
 class Destination(Protocol):
@@ -30,8 +33,8 @@ class Subscription:
     """
 
     __slots__ = (
-        "active", "base_index", "destination", "index_offset", "keyframe_requests", "ladder", "layer", "lost_reported",
-        "octets", "packets", "payload_type", "pictures", "publication", "rewriter", "rtx", "rtx_index",
+        "_link", "active", "base_index", "destination", "index_offset", "keyframe_requests", "ladder", "layer",
+        "lost_reported", "octets", "packets", "payload_type", "pictures", "publication", "rewriter", "rtx", "rtx_index",
         "rtx_payload_type", "rtx_ssrc", "ssrc", "stream", "target", "timestamp_offset", "wished_rid",
     )  # fmt: skip
 
@@ -74,6 +77,8 @@ class Subscription:
         self.packets = 0
         self.octets = 0
         self.lost_reported = 0.0
+        """Share (0 to 1) that was lost on the receiver's own link, at its last report."""
+        self._link = LinkLoss()
 
     # --- state ----------------------------------------------------------------------------------------------------
 
@@ -140,6 +145,18 @@ class Subscription:
         self.layer = self.target = layer
         layer.subscribers.append(self)
 
+    @property
+    def newest_index(self) -> int:
+        """The newest outgoing packet index."""
+        newest = self.rewriter.last_index
+        layer = self.layer
+        return newest if layer is None else max(newest, layer.highest + self.index_offset)
+
+    def reported(self, block: ReportBlock) -> None:
+        """Take a receiver's report."""
+        highest = unwrap(block.highest & 0xFFFF, self.newest_index, 16)
+        self.lost_reported = self._link.reported(highest, block.lost, block.fraction_lost / 256, self._never_sent)
+
     def pictures_sent(self) -> PictureNumbers | None:
         """Return the numbers of the newest picture that was sent; None when there is none or its codec has none."""
         self._remember_newest()
@@ -163,6 +180,17 @@ class Subscription:
             self.rewriter.last_index = max(self.rewriter.last_index, layer.highest + self.index_offset)
             self.rewriter.last_timestamp = (layer.newest_timestamp + self.timestamp_offset) & 0xFFFFFFFF
             self.pictures = layer.newest_pictures() or self.pictures
+
+    def _never_sent(self, first: int, end: int) -> int:
+        """Count the outgoing indices in a range whose packets the publisher lost on its way to us."""
+        holes = 0
+        for seam in reversed(self.rewriter.seams):
+            begin = max(first, seam.first_index + seam.index_offset)
+            if begin < end and isinstance(seam.source, Layer):
+                present = map(seam.source.store.__contains__, range(begin - seam.index_offset, end - seam.index_offset))
+                holes += end - begin - sum(present)
+                end = begin
+        return holes
 
     def _elapsed_ticks(self, previous: Seam, layer: Layer, timestamp: int) -> int:
         """Media time between the newest packet sent and the one to send, by the clocks of their layers."""

@@ -154,3 +154,55 @@ def test_a_late_packet_from_before_a_change_keeps_the_old_numbering() -> None:
     assert other_numbers is not None
     assert (second + 1) & 0xFFFF == first
     assert 0 < (one.picture - other_numbers.picture) & 0x7FFF < 16_384
+
+
+class Reporter:
+    """Reports as a receiver counts: what is missing among the numbers up to the highest one."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.got: set[int] = set()
+        self.lost = 0
+
+    def report(self, forget: float = 0.0) -> None:
+        """Report, having lost a share of what arrived since the last time on the way as well."""
+        numbers = sorted(number for _, number, _ in self.rig.subscriber.rtp)
+        self.rig.subscriber.rtp.clear()
+        kept = [number for position, number in enumerate(numbers) if (position * forget) % 1 + forget < 1 or not forget]
+        before = max(self.got, default=numbers[0] - 1)
+        missing = kept[-1] - before - len(kept)
+        self.lost += missing
+        self.got.update(kept)
+        block = rtcp.ReportBlock(self.rig.ssrc, missing * 256 // (kept[-1] - before), self.lost, kept[-1], 0, 0, 0)
+        self.rig.subscriber.send_rtcp(rtcp.ReceiverReport(1, [block]).serialize())
+
+
+def test_loss_on_the_publishers_own_link_takes_no_layer_from_a_receiver_but_its_own_does() -> None:
+    rig = Rig(media=MEDIA)
+    camera, reporter = Camera(rig), Reporter(rig)
+    camera.run(60)
+    subscription = rig.engine._roster.subscribers[PeerId("sub")].subscriptions[PUBLICATION]
+    give = rig.publisher.give
+    for _ in range(10):
+        count = 0
+
+        def lossy(datagram: bytes, address: tuple[str, int] | None = None) -> None:
+            nonlocal count
+            count += 1
+            if count % 4:
+                give(datagram, address)
+
+        rig.publisher.give = lossy  # type: ignore[method-assign]
+        camera.run(30, rare="")
+        rig.publisher.give = give  # type: ignore[method-assign]
+        alive(rig)
+        reporter.report()
+    assert reporter.lost > 50
+    assert subscription.lost_reported < 0.05
+    assert subscription.ladder.step == 0
+    for _ in range(2):
+        camera.run(60, rare="")
+        alive(rig)
+        reporter.report(forget=0.25)
+    assert subscription.lost_reported > 0.2
+    assert subscription.ladder.step > 0
