@@ -50,6 +50,13 @@ def test_sound_from_before_the_voice_was_noticed_belongs_to_the_utterance() -> N
     raise AssertionError("nobody was heard")
 
 
+def test_a_sentence_that_is_under_way_when_the_pipe_opens_is_kept_from_the_first_sample() -> None:
+    sound = prompt(AMELIE.sentences[2][0])
+    middle = len(sound) // 3
+    found = heard(np.concatenate([sound[middle:], np.zeros(48_000, np.int16)]))
+    assert abs(found[0].start) < 480  # 10 ms: the resampler holds a little back
+
+
 @pytest.mark.slow
 def test_real_weights_write_what_is_said(engine: Engine) -> None:
     name, text = AMELIE.sentences[0]
