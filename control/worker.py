@@ -45,6 +45,8 @@ class WorkerConnection:
         self._load = load
         self._outgoing: asyncio.Queue[m.FromWorker] = asyncio.Queue(MAX_QUEUED)
         self.dropped = 0
+        self.connected = False
+        """Whether the control plane has welcomed this worker and hears it."""
 
     def notify(self, notice: m.Notice) -> None:
         """Tell the control plane something, as soon as it can hear it."""
@@ -90,9 +92,11 @@ class WorkerConnection:
                 asyncio.create_task(self._send(socket), name="control send"),
                 asyncio.create_task(self._report(), name="control load"),
             ]
+            self.connected = True
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
+                self.connected = False
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)

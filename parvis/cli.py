@@ -20,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
         ("serve", "run the whole of Parvis"),
         ("media", "run a media worker"),
         ("transcribe", "run a transcriber"),
+        ("record", "run a recorder"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--config", type=Path, help="settings file (TOML)")
@@ -54,6 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
             from transcription.worker import run as transcribe
 
             asyncio.run(transcribe(settings))
+        elif options.command == "record":
+            from recordings.worker import run as record
+
+            asyncio.run(record(settings))
         else:
             from parvis.serve import serve
 

@@ -53,7 +53,9 @@ async def _serve(settings: Settings, secrets: Secrets, stores: Stores, https: Ht
     links = LinkSigner(secrets.links)
     visits = Visits(stores.database)
     placement = Placement(stores.directory, stores.control)
-    signaling = Signaling(hub=hub, links=links, settings=settings, visits=visits, placement=placement)
+    signaling = Signaling(
+        hub=hub, links=links, settings=settings, visits=visits, placement=placement, tell_bus=stores.bus.publish
+    )
     control = web.Application()
     control.add_routes([web.get("/control", hub.handle)])
     library = Library(Recordings(stores.database), Transcripts(stores.database), settings.recordings_folder)
@@ -80,7 +82,7 @@ async def _serve(settings: Settings, secrets: Secrets, stores: Stores, https: Ht
             runners[1], wanted.tls_host, wanted.tls_port, "web.tls_", https.context, chosen=chosen
         )
     environment = {"PARVIS_CONTROL_TOKEN": token, "PARVIS_DATA": str(settings.data)}
-    workers = ("media", "transcribe") if settings.transcription.enabled else ("media",)
+    workers = ("media", "record", "transcribe") if settings.transcription.enabled else ("media", "record")
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -30,10 +30,10 @@ class Repaired:
 def close_file(path: Path, codec: Codec) -> Repaired | None:
     """Make a file whole that was not closed; return None when no frame is in it, and leave it alone then.
 
-    A file that was closed before stays as it is in content. Raises MalformedFileError or StorageError.
+    A file that was closed before stays as it is. Raises MalformedFileError or StorageError.
     """
     try:
-        with path.open("r+b") as file:
+        with path.open("r+b", buffering=0) as file:
             length = os.fstat(file.fileno()).st_size
             if not length:
                 return None
@@ -43,16 +43,24 @@ def close_file(path: Path, codec: Codec) -> Repaired | None:
                 return None
             file.truncate(size)
             tail, patches = index.closing(size)
-            file.seek(size)
-            file.write(tail)
+            try:
+                _write(file.fileno(), size, tail)
+            except OSError:  # no room for an index: a player seeks without it
+                file.truncate(size)
+                index.cues.clear()
+                tail, patches = index.closing(size)
             for position, patch in patches:
-                file.seek(position)
-                file.write(patch)
-            file.flush()
+                _write(file.fileno(), position, patch)
             os.fsync(file.fileno())
             return Repaired(index.first_ms / 1000, index.end_ms / 1000, size + len(tail))
     except OSError as error:
         raise StorageError.of(error) from error
+
+
+def _write(descriptor: int, position: int, data: bytes) -> None:
+    while data:
+        written = os.pwrite(descriptor, data, position)
+        position, data = position + written, data[written:]
 
 
 def scan(data: ebml.Readable, codec: Codec) -> tuple[k.Index, int]:

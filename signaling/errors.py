@@ -40,6 +40,14 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Ces informations ICE ne sont pas de cette session.",
         "This ICE information is not of this session.",
     ),
+    "disk_full": (
+        "Le disque de l'enregistreur est plein : l'enregistrement est impossible.",
+        "The recorder's disk is full: recording is not possible.",
+    ),
+    "write_error": (
+        "L'enregistreur ne peut pas écrire sur son disque.",
+        "The recorder cannot write to its disk.",
+    ),
     "internal": ("Une erreur est survenue.", "Something went wrong."),
 }
 

@@ -19,6 +19,7 @@ from signaling.captions import CaptionJobs
 from signaling.errors import ClientError
 from signaling.placement import Placement
 from signaling.quality import score
+from signaling.recording import RecordingJob, TellBus
 from signaling.roles import SOURCE_RIGHTS
 from signaling.session import RESUME_S, HttpSession, Session
 from signaling.workers import Worker, WorkerError, WorkerHub
@@ -45,13 +46,12 @@ LAST_PAUSE_S = 2.0
 class Room:
     """State of one visit while people are in it. All methods run on the event loop."""
 
-    def __init__(self, visit: str, title: str, hub: WorkerHub, placement: Placement) -> None:
+    def __init__(self, visit: str, title: str, hub: WorkerHub, placement: Placement, tell_bus: TellBus) -> None:
         self.id = RoomId(visit)
         self.title = title
         self.started_at_s = time.time()
         self.sessions: dict[str, Session] = {}
         self.publications: dict[str, s.PublicationInfo] = {}
-        self.recording = s.RecordingInfo("idle")
         self.captions_state = s.CaptionsInfo(False)
         self.ended = False
         self.expected = 0
@@ -65,6 +65,7 @@ class Room:
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
         self.captions = CaptionJobs(self, hub)
+        self.recording = RecordingJob(self, hub, tell_bus)
 
     # --- people ---------------------------------------------------------------------------------------------------
 
@@ -103,7 +104,7 @@ class Room:
             publications=list(self.publications.values()),
             chat=list(self._chat),
             captions=list(self._captions) if "see_captions" in session.rights else [],
-            recording=self.recording,
+            recording=self.recording.info,
             captions_state=self.captions_state,
             guest_link=guest_link,
         )
@@ -120,7 +121,7 @@ class Room:
         self.broadcast(s.ParticipantLeft, participant=session.participant, reason=reason)
         for peer in (session.publisher, session.subscriber):
             if peer is not None:
-                self.spawn(self._tell(m.ClosePeer(peer)))
+                self.spawn(self.tell(m.ClosePeer(peer)))
         session.publisher = session.subscriber = None
 
     def expire(self, now: float) -> None:
@@ -143,7 +144,8 @@ class Room:
             session.send(s.Ended, reason="ended")
             session.close()
         self.sessions.clear()
-        await self._tell(m.CloseRoom(self.id))
+        await self.recording.stop()
+        await self.tell(m.CloseRoom(self.id))
 
     # --- what clients ask -----------------------------------------------------------------------------------------
 
@@ -159,7 +161,7 @@ class Room:
                 raise ClientError("not_found")
             self._drop_publications(session)
             if session.publisher is not None:
-                await self._tell(m.ClosePeer(session.publisher))
+                await self.tell(m.ClosePeer(session.publisher))
             session.generation = message.generation
             session.publisher = PeerId(f"{session.participant}-pub-{secrets.token_hex(4)}")
         peer = session.publisher
@@ -229,6 +231,7 @@ class Room:
                 if notice.publication in self.publications:
                     self._change_publication(notice.publication, live=True, layers=notice.layers)
                     self.spawn(self._subscribe_all([notice.publication]))
+                    self.recording.publication_started(notice)
                     if self.publications[notice.publication].source == "microphone":
                         self.captions.start(notice)
             case m.PublicationEnded():
@@ -239,6 +242,8 @@ class Room:
                 self._quality(notice)
             case m.Caption():
                 self._caption(notice)
+            case m.RecordingFailed():
+                self.recording.failed(notice)
             case m.Speaking():
                 self.broadcast(s.Speakers, publications=list(notice.publications))
             case _:
@@ -247,11 +252,13 @@ class Room:
     def worker_lost(self, worker: Worker) -> None:
         """React to the loss of a worker; without the media worker everybody is to publish anew."""
         self.captions.worker_lost(worker)
+        self.recording.worker_lost(worker)
         if worker is not self._worker:
             return
         self._worker = None
         self._ready.clear()
         self.captions.stop_all()
+        self.recording.publications_lost()
         self.publications.clear()
         for session in list(self.sessions.values()):
             session.publisher = session.subscriber = None
@@ -264,11 +271,13 @@ class Room:
         """A worker came: whoever waits for one looks again."""
         self._ready.set()
         self.captions.resume()
+        self.recording.worker_connected()
 
     async def request_close(self) -> None:
         """End the room on the media worker and everything under way here."""
         self.captions.stop_all()
-        await self._tell(m.CloseRoom(self.id))
+        await self.recording.stop()
+        await self.tell(m.CloseRoom(self.id))
         self.close()
 
     def close(self) -> None:
@@ -363,7 +372,7 @@ class Room:
             if "see_captions" in session.rights:
                 session.send(s.CaptionAdded, caption=line)
 
-    async def _tell(self, command: m.Command) -> None:
+    async def tell(self, command: m.Command) -> None:
         """Tell the worker something that needs no answer; a lost worker needs not be told."""
         if self._worker is not None and not self._worker.lost:
             try:
@@ -382,7 +391,7 @@ class Room:
     async def _subscribe_all(self, publications: list[PublicationId]) -> None:
         for session in list(self.sessions.values()):
             if session.subscriber is not None and not isinstance(session, HttpSession):
-                await self._tell(m.Subscribe(session.subscriber, publications))
+                await self.tell(m.Subscribe(session.subscriber, publications))
 
     async def _reopen(self) -> None:
         for session in list(self.sessions.values()):
@@ -399,7 +408,7 @@ class Room:
                 self._drop_publications(session)
                 session.send(s.MediaLost)
                 if other is not None:
-                    self.spawn(self._tell(m.ClosePeer(other)))
+                    self.spawn(self.tell(m.ClosePeer(other)))
                 self.spawn(self._open_subscriber(session))
 
     def _quality(self, notice: m.PeerQuality) -> None:
@@ -418,6 +427,7 @@ class Room:
     def _remove_publication(self, name: str) -> None:
         if self.publications.pop(name, None) is not None:
             self.captions.stop(PublicationId(name))
+            self.recording.publication_ended(PublicationId(name))
             self.broadcast(s.PublicationRemoved, publication=name)
             for session in list(self.sessions.values()):
                 if isinstance(session, HttpSession) and session.stops_watching(PublicationId(name)):

@@ -23,6 +23,7 @@ from signaling.errors import ClientError, text_of
 from signaling.limits import TokenBucket
 from signaling.media_http import MediaEndpoint
 from signaling.placement import Placement
+from signaling.recording import TellBus
 from signaling.roles import rights_of
 from signaling.room import Room
 from signaling.session import MAX_QUEUED, Session, shown_name
@@ -44,13 +45,21 @@ class Signaling:
     """Owner of the rooms."""
 
     def __init__(
-        self, *, hub: WorkerHub, links: LinkSigner, settings: Settings, visits: Visits, placement: Placement
+        self,
+        *,
+        hub: WorkerHub,
+        links: LinkSigner,
+        settings: Settings,
+        visits: Visits,
+        placement: Placement,
+        tell_bus: TellBus,
     ) -> None:
         self._hub = hub
         self._links = links
         self._settings = settings
         self._admission = Admission(visits)
         self._placement = placement
+        self._tell_bus = tell_bus
         self.rooms: dict[str, Room] = {}
         self._strangers = 0
         self._tests = ConnectionTests(hub, links)
@@ -207,7 +216,7 @@ class Signaling:
         """
         room = self.rooms.get(visit)
         if room is None:
-            room = self.rooms[visit] = Room(visit, "", self._hub, self._placement)
+            room = self.rooms[visit] = Room(visit, "", self._hub, self._placement, self._tell_bus)
         room.expected += 1
         try:
             room.title = (await self._admission.enter(visit)).title
@@ -298,9 +307,12 @@ class Signaling:
                 _need(session, "end")
                 await asyncio.gather(room.end(), self._admission.end(room.id))
                 return False
-            case s.StartRecording() | s.StopRecording():
+            case s.StartRecording():
                 _need(session, "record")
-                raise ClientError("recorder_unavailable")
+                await room.recording.start()
+            case s.StopRecording():
+                _need(session, "record")
+                await room.recording.stop()
             case s.Leave():
                 room.leave(session, "left")
                 return False

@@ -26,6 +26,7 @@ from signaling import messages as s
 from signaling.placement import Placement
 from signaling.service import Signaling
 from signaling.workers import WorkerHub
+from storage.bus import MemoryBus
 from storage.database import Database
 from storage.directory import MemoryDirectory
 from storage.recordings import Recordings
@@ -173,7 +174,12 @@ async def house(data: Path, *, public_url: str | None = None) -> AsyncIterator[H
     visits = Visits(database)
     directory = MemoryDirectory()
     signaling = Signaling(
-        hub=hub, links=signer, settings=settings, visits=visits, placement=Placement(directory, "this control plane")
+        hub=hub,
+        links=signer,
+        settings=settings,
+        visits=visits,
+        placement=Placement(directory, "this control plane"),
+        tell_bus=MemoryBus().publish,
     )
     library = Library(Recordings(database), Transcripts(database), settings.recordings_folder)
     app = create_app(
