@@ -80,6 +80,9 @@ class Engine:
             self._refusals.note("unknown_sender")
 
     def _receive_stun(self, data: bytes, address: Address, now: float) -> None:
+        if not address[1]:  # nothing can be sent to port 0, and trying may cost the worker its segmented sends
+            self._refusals.note("unknown_sender")
+            return
         owner = self._roster.at(address)
         peer = self._roster.of_ufrag(ufrag_of(data)) or owner
         if peer is None or peer.closed:

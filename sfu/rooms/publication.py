@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from control.ids import ParticipantId, PublicationId
 from control.messages import Codec, TrackKind, TrackSource
 from sfu.rooms.outlet import Fanout
+from sfu.serial import unwrap
 from sfu.streams.clock import PeerClock, StreamClock
 from sfu.streams.keyframes import KeyframeRequests
 from sfu.streams.nack import NackGenerator
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 STORE_PACKETS = {"audio": 128, "video": 2048}
 """Packets kept per layer: about 2.5 s of audio, and of video at 8 Mbit/s."""
+
+MAX_REPORT_DISTANCE_S = 10.0
+"""A sender report about a time further away from the newest packet is a mistake or a lie, and would move recordings."""
 
 KEYFRAME_TESTS: dict[Codec, Callable[[bytes], bool]] = {
     "vp8": vp8.is_keyframe,
@@ -70,6 +74,12 @@ class Layer:
         self.store = PacketStore(STORE_PACKETS[self.publication.kind])
         self.pending: list[Packet] = []
         """Packets of this batch, in order, not forwarded yet."""
+
+    def is_plausible(self, timestamp: int, now: float) -> bool:
+        """Return whether a sender report may speak of this RTP timestamp: one of about the newest packet."""
+        ahead = unwrap(timestamp, self.newest_timestamp, 32) - self.newest_timestamp
+        silent_s = now - self.last_packet_at
+        return abs(ahead) <= (MAX_REPORT_DISTANCE_S + silent_s) * self.publication.clock_rate
 
     def newest_pictures(self) -> PictureNumbers | None:
         """Return the numbers of the newest picture, if the codec has them: past holes and padding."""

@@ -261,7 +261,7 @@ class PublisherPeer:
         for packet in packets:
             if isinstance(packet, rtcp.SenderReport):
                 layer = self._by_ssrc.get(packet.ssrc)
-                if layer is None:
+                if layer is None or not layer.is_plausible(packet.rtp_timestamp, now):
                     continue
                 ntp_s = unix_from_ntp(packet.ntp_time)
                 self.clock.report(ntp_s, at_s)

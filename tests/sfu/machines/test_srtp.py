@@ -107,3 +107,32 @@ def test_unencrypted_and_replayed_rtcp_is_refused() -> None:
         receiver.unprotect_rtcp(packet[:-4] + bytes([packet[-4] & 0x7F]) + packet[-3:])
     with pytest.raises(MalformedPacketError):
         receiver.unprotect_rtcp(packet[:20])
+
+
+def test_every_ssrc_has_its_own_rollover_counter_and_window() -> None:
+    sender, receiver = SrtpSender(AEAD_AES_128_GCM, KEY, SALT), SrtpReceiver(AEAD_AES_128_GCM, KEY, SALT)
+    for index in range(60_000, 80_000, 500):  # a camera wraps
+        assert unseal(receiver, seal(sender, index, ssrc=1))[0] == index
+    assert unseal(receiver, seal(sender, 14_464, ssrc=2))[0] == 14_464  # a microphone has not
+    with pytest.raises(ReplayError):
+        unseal(receiver, seal(sender, 14_464, ssrc=2))
+    assert unseal(receiver, seal(sender, 80_000, ssrc=1))[0] == 80_000
+
+
+def test_a_jump_of_up_to_half_the_numbers_is_followed_and_what_was_before_is_too_old() -> None:
+    sender, receiver = SrtpSender(AEAD_AES_128_GCM, KEY, SALT), SrtpReceiver(AEAD_AES_128_GCM, KEY, SALT)
+    for index in (5, 5 + 32_767, 5 + 2 * 32_767):
+        assert unseal(receiver, seal(sender, index))[0] == index
+    with pytest.raises(ReplayError):
+        unseal(receiver, seal(sender, 5 + 32_767))
+    with pytest.raises(MalformedPacketError):  # further than that cannot be told from the past
+        unseal(receiver, seal(sender, 5 + 2 * 32_767 + 40_000))
+    assert unseal(receiver, seal(sender, 6 + 2 * 32_767))[0] == 6 + 2 * 32_767
+
+
+def test_a_forged_packet_far_ahead_does_not_move_the_window() -> None:
+    sender, receiver = SrtpSender(AEAD_AES_128_GCM, KEY, SALT), SrtpReceiver(AEAD_AES_128_GCM, KEY, SALT)
+    unseal(receiver, seal(sender, 100))
+    with pytest.raises(AuthenticationError):
+        unseal(receiver, seal(sender, 30_000)[:-1] + b"\0")
+    assert unseal(receiver, seal(sender, 99))[0] == 99

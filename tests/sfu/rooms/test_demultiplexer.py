@@ -180,6 +180,13 @@ def test_media_from_the_address_of_another_peer_is_refused(rig: Rig) -> None:
     assert rig.subscriber.payloads() == []
 
 
+def test_a_check_from_port_zero_is_ignored(rig: Rig) -> None:
+    """Sending there fails with EINVAL, which a socket takes for a kernel without segmentation."""
+    rig.subscriber.give(rig.subscriber.request(), ("198.51.100.7", 0))
+    assert ("198.51.100.7", 0) not in rig.wire.sent
+    assert rig.refused("unknown_sender") == 1
+
+
 def test_addresses_of_one_peer_are_bounded_and_the_one_in_use_stays(rig: Rig) -> None:
     for port in range(500):
         rig.now += 0.001

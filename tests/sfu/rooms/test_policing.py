@@ -253,6 +253,28 @@ def test_goodbyes_and_foreign_reports_of_a_publisher_change_nothing() -> None:
     assert rig.subscriber.payloads() == [b"still here"]
 
 
+def test_a_sender_report_about_another_century_does_not_move_the_clock_of_a_stream() -> None:
+    rig = flowing()
+    layer = rig.engine._roster.publishers[PeerId("pub")].publications[PUBLICATION].layers[0]
+    before = layer.clock.wall_time(6000)
+    for timestamp in (6000 + 90_000 * 3600, (6000 - 90_000 * 3600) & 0xFFFFFFFF, 0x80000000):
+        rig.publisher.send_rtcp(rtcp.SenderReport(1111, 1 << 63, timestamp, 1, 1).serialize())
+    assert layer.clock.wall_time(6000) == before
+    rig.publisher.send_rtcp(rtcp.SenderReport(1111, 1 << 63, 6000, 1, 1).serialize())
+    assert layer.clock.wall_time(6000) == pytest.approx(rig.now)
+
+
+def test_a_publisher_that_jumps_in_its_numbers_is_followed_and_asked_for_a_keyframe() -> None:
+    rig = flowing()
+    rig.publisher.rtcp.clear()
+    for index in (102, 102 + 30_000, 102 + 60_000):
+        rig.publisher.send_rtp(index, 9000, index.to_bytes(4, "big"))
+        rig.tick(0.6)
+    assert rig.subscriber.payloads() == [index.to_bytes(4, "big") for index in (102, 30_102, 60_102)]
+    assert [packet for packet in rig.publisher.rtcp if isinstance(packet, rtcp.Pli)]
+    assert not [packet for packet in rig.publisher.rtcp if isinstance(packet, rtcp.Nack)]
+
+
 def test_feedback_about_many_packets_leaves_in_datagrams_that_fit() -> None:
     rig = flowing(
         media=CAMERA + "a=extmap:4 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n"
