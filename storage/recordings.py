@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.database import Database
@@ -64,13 +64,18 @@ class Recordings:
             )
 
     async def stopped(self, recording: Recording) -> None:
-        """Note how a recording ended, whatever was known of it; its start stays as it was first told."""
+        """Note how a recording ended, whatever was known of it before."""
         async with self._database.write() as session:
             await ensure(self._database, session, recording.visit, recording.started_at_s)
-            end = {"state": recording.state, "duration_s": recording.duration_s, "problem": recording.problem}
+            end = {
+                "state": recording.state,
+                "started_at_s": recording.started_at_s,
+                "duration_s": recording.duration_s,
+                "problem": recording.problem,
+            }
             await session.execute(
                 self._database.insert(RecordingRow)
-                .values(id=recording.id, visit_id=recording.visit, started_at_s=recording.started_at_s, **end)
+                .values(id=recording.id, visit_id=recording.visit, **end)
                 .on_conflict_do_update(index_elements=["id"], set_=end)
             )
             await session.execute(delete(RecordingTrackRow).where(RecordingTrackRow.recording_id == recording.id))
@@ -88,9 +93,11 @@ class Recordings:
         """Return the recordings of a visit, the first one first."""
         return await self._select(RecordingRow.visit_id == visit)
 
-    async def active(self) -> list[Recording]:
-        """Return the recordings whose end nobody has told."""
-        return await self._select(RecordingRow.state == "active")
+    async def unsettled(self) -> list[Recording]:
+        """Return the recordings whose end nobody has told, or only that the recorder is gone, with no files."""
+        files = exists().where(RecordingTrackRow.recording_id == RecordingRow.id)
+        lost = (RecordingRow.problem == "recorder_lost") & ~files
+        return await self._select((RecordingRow.state == "active") | lost)
 
     async def _select(self, condition: ColumnElement[bool]) -> list[Recording]:
         async with self._database.read() as session:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import delete, exists, func, or_, select
 
 from storage.database import Database
-from storage.models import TranscriptSegmentRow
+from storage.models import RecordingRow, TranscriptSegmentRow
 from storage.visits import ensure
 
 
@@ -62,6 +62,24 @@ class Transcripts:
                         where=insert.excluded.revision > TranscriptSegmentRow.revision,
                     )
                 )
+
+    async def forget_unrecorded(self, before_s: float) -> int:
+        """Delete what was said before a time (Unix seconds) and in no recording; return how many segments went."""
+        end = RecordingRow.started_at_s + func.coalesce(RecordingRow.duration_s, 0.0)
+        recorded = (
+            exists()
+            .where(RecordingRow.visit_id == TranscriptSegmentRow.visit_id)
+            .where(RecordingRow.started_at_s < TranscriptSegmentRow.end_at_s)
+            .where(or_(RecordingRow.duration_s.is_(None), end > TranscriptSegmentRow.start_at_s))
+        )
+        async with self._database.write() as session:
+            found = await session.execute(
+                delete(TranscriptSegmentRow)
+                .where(TranscriptSegmentRow.end_at_s < before_s, ~recorded)
+                .returning(TranscriptSegmentRow.id)
+                .execution_options(synchronize_session=False)
+            )
+            return len(found.all())
 
     async def between(self, visit: str, start_at_s: float, end_at_s: float) -> list[Segment]:
         """Return what was said in a visit during a time, also what only reaches into it, in the order of speaking."""

@@ -7,11 +7,13 @@ from typing import Any
 
 import asyncpg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import IntegrityError
 
+from storage import migrate
 from storage.database import Database
 from storage.errors import StorageError
 from storage.models import Base, RecordingRow, VisitRow
@@ -41,6 +43,18 @@ async def test_a_table_that_is_not_in_the_models_is_seen(database: Database) -> 
     async with database.read() as session:
         found = await (await session.connection()).run_sync(differences)
     assert [difference[0] for difference in found] == ["remove_table"]
+
+
+async def test_migrations_go_back_to_nothing_and_forth_again(database: Database, database_url: str) -> None:
+    async with database.write() as session:
+        connection = await session.connection()
+        await connection.run_sync(lambda it: command.downgrade(migrate.configuration(it), "base"))
+        found = await connection.run_sync(differences)
+    assert {difference[0] for difference in found} >= {"add_table"}
+    again = await Database.open(database_url)
+    async with again.read() as session:
+        assert await (await session.connection()).run_sync(differences) == []
+    await again.close()
 
 
 async def test_opening_again_changes_nothing_and_loses_nothing(database_url: str) -> None:

@@ -18,10 +18,10 @@ async def test_a_recording_runs_then_is_over_with_its_files_in_the_order_of_thei
     await recordings.started("r1", "abcd", OVER.started_at_s)
     running = Recording("r1", "abcd", "active", OVER.started_at_s, None, None)
     assert await recordings.get("abcd", "r1") == running
-    assert await recordings.active() == [running]
+    assert await recordings.unsettled() == [running]
     await recordings.stopped(replace(OVER, tracks=(CAMERA, MICROPHONE)))
     assert await recordings.get("abcd", "r1") == OVER
-    assert await recordings.active() == []
+    assert await recordings.unsettled() == []
 
 
 async def test_news_that_come_twice_or_in_the_wrong_order_change_nothing(database: Database) -> None:
@@ -32,11 +32,17 @@ async def test_news_that_come_twice_or_in_the_wrong_order_change_nothing(databas
     assert await recordings.of_visit("abcd") == [OVER]
 
 
-async def test_the_start_that_was_told_first_stays(database: Database) -> None:
+async def test_a_recording_is_unsettled_until_it_is_over_and_while_a_dead_recorders_files_are_unknown(
+    database: Database,
+) -> None:
     recordings = Recordings(database)
-    await recordings.started("r1", "abcd", 500.0)
-    await recordings.stopped(OVER)
-    assert await recordings.of_visit("abcd") == [replace(OVER, started_at_s=500.0)]
+    lost = replace(OVER, id="lost", problem="recorder_lost", tracks=())
+    for recording in (OVER, lost, replace(OVER, id="full", state="failed", problem="disk_full", tracks=())):
+        await recordings.stopped(recording)
+    await recordings.started("running", "abcd", 5.0)
+    assert [recording.id for recording in await recordings.unsettled()] == ["running", "lost"]
+    await recordings.stopped(replace(lost, tracks=(CAMERA,)))
+    assert [recording.id for recording in await recordings.unsettled()] == ["running"]
 
 
 async def test_a_recording_is_found_by_its_own_visit_only(database: Database) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from storage.database import Database
+from storage.recordings import Recording, Recordings
 from storage.transcripts import Segment, SegmentWord, Transcripts
 
 HELLO = Segment(
@@ -45,6 +46,21 @@ async def test_the_character_that_postgresql_refuses_is_left_out(database: Datab
     await transcripts.add([replace(HELLO, text="a\0b", speaker="Z\0oé", words=(word,))])
     (found,) = await transcripts.between("abcd", 0.0, 1000.0)
     assert (found.text, found.speaker, found.words[0].text) == ("ab", "Zoé", "ab")
+
+
+async def test_what_was_said_while_nothing_was_recorded_is_forgotten_after_a_while(database: Database) -> None:
+    transcripts, recordings = Transcripts(database), Recordings(database)
+    await recordings.stopped(Recording("r1", "abcd", "stopped", 200.0, 50.0, None))
+    await recordings.started("r2", "abcd", 400.0)
+    segments = [replace(HELLO, id=name, start_at_s=start, end_at_s=start + 10)
+                for name, start in (("before", 180.0), ("into", 195.0), ("during", 220.0), ("out of", 245.0),
+                                    ("after", 255.0), ("while the second runs", 450.0), ("recent", 900.0))]  # fmt: skip
+    await transcripts.add([*segments, replace(HELLO, visit="never recorded")])
+    assert await transcripts.forget_unrecorded(500.0) == 3
+    kept = [segment.id for segment in await transcripts.between("abcd", 0.0, 1000.0)]
+    assert kept == ["into", "during", "out of", "while the second runs", "recent"]
+    assert await transcripts.between("never recorded", 0.0, 1000.0) == []
+    assert await transcripts.forget_unrecorded(500.0) == 0
 
 
 async def test_adding_nothing_is_no_error(database: Database) -> None:
