@@ -20,6 +20,7 @@ from parvis.https import Https
 from parvis.listening import listen
 from parvis.secrets import Secrets
 from parvis.stores import Stores, open_stores
+from recordings.archive import Archive
 from recordings.library import Library
 from signaling.placement import Placement
 from signaling.service import Signaling
@@ -58,7 +59,15 @@ async def _serve(settings: Settings, secrets: Secrets, stores: Stores, https: Ht
     )
     control = web.Application()
     control.add_routes([web.get("/control", hub.handle)])
-    library = Library(Recordings(stores.database), Transcripts(stores.database), settings.recordings_folder)
+    recordings, transcripts = Recordings(stores.database), Transcripts(stores.database)
+    archive = Archive(
+        bus=stores.bus,
+        directory=stores.directory,
+        recordings=recordings,
+        transcripts=transcripts,
+        folder=settings.recordings_folder,
+    )
+    library = Library(recordings, transcripts, settings.recordings_folder)
     pages = create_app(
         settings=settings,
         signaling=signaling,
@@ -88,7 +97,10 @@ async def _serve(settings: Settings, secrets: Secrets, stores: Stores, https: Ht
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(signaling.run(), name="signaling")]
+            listening = asyncio.Event()
+            running = [tasks.create_task(archive.run(listening), name="archive")]
+            await listening.wait()  # so that nothing is told to nobody
+            running.append(tasks.create_task(signaling.run(), name="signaling"))
             running += [tasks.create_task(keep_running(name, environment), name=name) for name in workers]
             if https is not None:
                 running.append(tasks.create_task(https.watch(), name="certificate"))

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Literal
 
 from control import events
@@ -14,17 +13,14 @@ from control import messages as m
 from control.ids import ParticipantId, PipeId, PublicationId, RecordingId
 from sfu.machines.payload_types import PAYLOAD_TYPES
 from signaling import messages as s
+from signaling.announcer import Announcer
 from signaling.errors import ClientError
 from signaling.workers import Worker, WorkerError, WorkerHub
-from storage.errors import StorageError
 
 if TYPE_CHECKING:
     from signaling.room import Room
 
 logger = logging.getLogger(__name__)
-
-TellBus = Callable[[str, bytes], Awaitable[None]]
-"""Tells the bus: topic and payload; raises StorageError."""
 
 CLOSING_S = 30.0
 """How long a recorder may take to close all files."""
@@ -38,10 +34,10 @@ DISK_PROBLEMS = frozenset({"disk_full", "write_error"})
 class RecordingJob:
     """The recording of one room, over the deaths of recorders and media workers. At most one runs at a time."""
 
-    def __init__(self, room: Room, hub: WorkerHub, tell_bus: TellBus) -> None:
+    def __init__(self, room: Room, hub: WorkerHub, announcer: Announcer) -> None:
         self._room = room
         self._hub = hub
-        self._tell_bus = tell_bus
+        self._announcer = announcer
         self._live: dict[PublicationId, m.PublicationStarted] = {}
         """What could be recorded."""
         self._pipes: dict[PublicationId, PipeId] = {}
@@ -246,10 +242,4 @@ class RecordingJob:
         self._room.broadcast(s.RecordingChanged, recording=self.info)
 
     def _announce(self, event: events.RecordingEvent) -> None:
-        self._room.spawn(self._tell(event))
-
-    async def _tell(self, event: events.RecordingEvent) -> None:
-        try:
-            await self._tell_bus(events.RECORDING_TOPIC, events.encode(event))
-        except StorageError as error:
-            logger.error("the bus does not hear of a recording: %s", error)
+        self._announcer.say(events.RECORDING_TOPIC, events.encode(event))

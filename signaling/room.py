@@ -15,11 +15,12 @@ from control import messages as m
 from control.ids import PeerId, PublicationId, RoomId
 from sfu.machines.negotiation import SOURCE_KINDS
 from signaling import messages as s
+from signaling.announcer import Announcer
 from signaling.captions import CaptionJobs
 from signaling.errors import ClientError
 from signaling.placement import Placement
 from signaling.quality import score
-from signaling.recording import RecordingJob, TellBus
+from signaling.recording import RecordingJob
 from signaling.roles import SOURCE_RIGHTS
 from signaling.session import RESUME_S, HttpSession, Session
 from signaling.workers import Worker, WorkerError, WorkerHub
@@ -46,7 +47,7 @@ LAST_PAUSE_S = 2.0
 class Room:
     """State of one visit while people are in it. All methods run on the event loop."""
 
-    def __init__(self, visit: str, title: str, hub: WorkerHub, placement: Placement, tell_bus: TellBus) -> None:
+    def __init__(self, visit: str, title: str, hub: WorkerHub, placement: Placement, announcer: Announcer) -> None:
         self.id = RoomId(visit)
         self.title = title
         self.started_at_s = time.time()
@@ -65,7 +66,7 @@ class Room:
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
         self.captions = CaptionJobs(self, hub)
-        self.recording = RecordingJob(self, hub, tell_bus)
+        self.recording = RecordingJob(self, hub, announcer)
 
     # --- people ---------------------------------------------------------------------------------------------------
 

@@ -15,15 +15,16 @@ from aiohttp import WSMsgType, web
 
 from accounts.links import JoinLink, LinkError, LinkSigner
 from configs.settings import Settings
+from control import events
 from control import messages as m
 from signaling import messages as s
 from signaling.admission import Admission
+from signaling.announcer import Announcer, TellBus
 from signaling.connection_test import ConnectionTests
 from signaling.errors import ClientError, text_of
 from signaling.limits import TokenBucket
 from signaling.media_http import MediaEndpoint
 from signaling.placement import Placement
-from signaling.recording import TellBus
 from signaling.roles import rights_of
 from signaling.room import Room
 from signaling.session import MAX_QUEUED, Session, shown_name
@@ -59,7 +60,7 @@ class Signaling:
         self._settings = settings
         self._admission = Admission(visits)
         self._placement = placement
-        self._tell_bus = tell_bus
+        self._announcer = Announcer(tell_bus)
         self.rooms: dict[str, Room] = {}
         self._strangers = 0
         self._tests = ConnectionTests(hub, links)
@@ -81,6 +82,7 @@ class Signaling:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._sweep(), name="sweep")
+                tasks.create_task(self._announcer.run(), name="announcer")
                 tasks.create_task(self._placement.run(self._hub.workers.values), name="placement")
         finally:
             await self._tests.close()
@@ -105,6 +107,9 @@ class Signaling:
     def _noticed(self, worker: Worker, notice: m.Notice) -> None:
         if isinstance(notice, m.CaptionsUnavailable):
             worker.problem = notice.code
+        if isinstance(notice, m.Caption) and notice.final:
+            # Here and not in the room, which may be gone when the last words of a visit come.
+            self._announcer.say(events.CAPTION_TOPIC, events.encode(notice))
         for room in self.rooms.values():
             if isinstance(notice, m.CaptionsUnavailable):
                 room.captions.unavailable(worker, notice.code)
@@ -216,7 +221,7 @@ class Signaling:
         """
         room = self.rooms.get(visit)
         if room is None:
-            room = self.rooms[visit] = Room(visit, "", self._hub, self._placement, self._tell_bus)
+            room = self.rooms[visit] = Room(visit, "", self._hub, self._placement, self._announcer)
         room.expected += 1
         try:
             room.title = (await self._admission.enter(visit)).title

@@ -98,6 +98,7 @@ class House:
         url: str,
         database: Database,
         directory: MemoryDirectory,
+        bus: MemoryBus,
     ) -> None:
         self.signaling = signaling
         self.signer = signer
@@ -106,6 +107,7 @@ class House:
         self.database = database
         self.visits = Visits(database)
         self.directory = directory
+        self.bus = bus
 
     def token(self, role: str = "client", visit: str = "visit", *, expires_in_s: int = 3600) -> str:
         """Return the token of a join link."""
@@ -172,14 +174,14 @@ async def house(data: Path, *, public_url: str | None = None) -> AsyncIterator[H
     signer = LinkSigner(b"link secret")
     database = await Database.open(settings.database_url)
     visits = Visits(database)
-    directory = MemoryDirectory()
+    directory, bus = MemoryDirectory(), MemoryBus()
     signaling = Signaling(
         hub=hub,
         links=signer,
         settings=settings,
         visits=visits,
         placement=Placement(directory, "this control plane"),
-        tell_bus=MemoryBus().publish,
+        tell_bus=bus.publish,
     )
     library = Library(Recordings(database), Transcripts(database), settings.recordings_folder)
     app = create_app(
@@ -194,7 +196,7 @@ async def house(data: Path, *, public_url: str | None = None) -> AsyncIterator[H
     async with aiohttp.ClientSession() as http:
         try:
             url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            yield House(signaling, signer, http, url, database, directory)
+            yield House(signaling, signer, http, url, database, directory, bus)
         finally:
             looking_after.cancel()
             await asyncio.wait([looking_after])
