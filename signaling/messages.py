@@ -15,6 +15,8 @@ PROTOCOL_VERSION = 1
 
 Name = Annotated[str, Meta(min_length=1, max_length=80)]
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
+Number = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
+"""As large as JavaScript counts exactly."""
 Sdp = Annotated[str, Meta(max_length=65_536)]
 Language = Literal["fr", "en"]
 
@@ -32,7 +34,7 @@ class Join(Struct, tag="join", frozen=True):
     link: Annotated[str, Meta(max_length=2048)]
     name: Name
     language: Language = "fr"
-    version: int = PROTOCOL_VERSION
+    version: Number = PROTOCOL_VERSION
 
 
 class Resume(Struct, tag="resume", frozen=True):
@@ -40,8 +42,8 @@ class Resume(Struct, tag="resume", frozen=True):
 
     session: Id
     secret: Annotated[str, Meta(max_length=128)]
-    last: int
-    version: int = PROTOCOL_VERSION
+    last: Number
+    version: Number = PROTOCOL_VERSION
 
 
 class PublishedTrack(Struct, frozen=True):
@@ -57,17 +59,17 @@ class Publish(Struct, tag="publish", frozen=True):
     `generation` starts at 1 and grows by one with each new RTCPeerConnection: a new one replaces the old peer.
     """
 
-    id: int
+    id: Number
     sdp: Sdp
     tracks: Annotated[list[PublishedTrack], Meta(max_length=8)]
-    generation: int = 1
+    generation: Number = 1
 
 
 class SubscriberAnswer(Struct, tag="subscriber_answer", frozen=True):
     """The receiving peer connection's answer to the offer of the same `peer` and `revision`."""
 
     peer: Id
-    revision: int
+    revision: Number
     sdp: Sdp
 
 
@@ -101,13 +103,13 @@ class RaiseHand(Struct, tag="raise_hand", frozen=True):
 class StartRecording(Struct, tag="start_recording", frozen=True):
     """Begin recording (right `record`)."""
 
-    id: int
+    id: Number
 
 
 class StopRecording(Struct, tag="stop_recording", frozen=True):
     """End recording (right `record`)."""
 
-    id: int
+    id: Number
 
 
 class RemoveParticipant(Struct, tag="remove_participant", frozen=True):
@@ -127,7 +129,7 @@ class Leave(Struct, tag="leave", frozen=True):
 class Ping(Struct, tag="ping", frozen=True):
     """Is anybody there? Answered with `Pong`."""
 
-    n: int
+    n: Number
 
 
 ClientMessage = (
@@ -397,7 +399,10 @@ def encode(message: ClientMessage | ServerMessage) -> str:
 
 def decode_client(data: bytes | str) -> ClientMessage:
     """Parse what a client sent; raises `msgspec.ValidationError` or `msgspec.DecodeError`."""
-    return _client.decode(data)
+    try:
+        return _client.decode(data)
+    except (RecursionError, UnicodeError) as error:
+        raise msgspec.DecodeError("nested too deeply, or no text") from error
 
 
 def decode_server(data: bytes | str) -> ServerMessage:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
 from accounts.links import JoinLink, LinkError, LinkSigner
 from configs.settings import Settings
@@ -134,7 +134,8 @@ class Signaling:
         allowed = {request.host}
         if self._settings.web.public_url:
             allowed.add(urlsplit(self._settings.web.public_url).netloc)
-        return urlsplit(origin).netloc in allowed
+        scheme, _, host = origin.partition("://")
+        return scheme in ("http", "https") and host in allowed
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         if not self._same_origin(request):
@@ -175,11 +176,11 @@ class Signaling:
         language = "fr"
         try:
             frame = await socket.receive(JOIN_TIMEOUT_S)
-            if frame.type is not WSMsgType.TEXT:
+            if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 return None
             try:
-                message = s.decode_client(frame.data)
-            except (msgspec.MsgspecError, UnicodeError) as error:
+                message = _decode(frame)
+            except msgspec.MsgspecError as error:
                 raise ClientError("malformed", fatal=True) from error
             if not isinstance(message, s.Join | s.Resume):
                 raise ClientError("not_joined", fatal=True)
@@ -253,26 +254,26 @@ class Signaling:
         lines = TokenBucket(rate=5, burst=10)
         malformed = 0
         async for frame in socket:
-            if frame.type is not WSMsgType.TEXT:
-                continue
+            if frame.type is WSMsgType.ERROR:  # too large, or no WebSocket: the socket is closed already
+                return
             number: int | None = None
             try:
                 if not messages.take(time.monotonic()):
                     raise ClientError("too_fast", fatal=True)
                 try:
-                    message = s.decode_client(frame.data)
-                except (msgspec.MsgspecError, UnicodeError) as error:
-                    malformed += 1
-                    raise ClientError("malformed", fatal=malformed >= MAX_MALFORMED) from error
+                    message = _decode(frame)
+                except msgspec.MsgspecError as error:
+                    raise ClientError("malformed") from error
                 number = getattr(message, "id", None)
                 if isinstance(message, s.Chat) and not lines.take(time.monotonic()):
                     raise ClientError("too_fast")
                 if not await self._act(room, session, message):
                     return
             except ClientError as error:
-                text = text_of(error.code, session.language)
-                session.send_plain(s.Error(error.code, text, number, error.fatal))
-                if error.fatal:
+                malformed += error.code == "malformed"
+                fatal = error.fatal or malformed >= MAX_MALFORMED
+                session.send_plain(s.Error(error.code, text_of(error.code, session.language), number, fatal))
+                if fatal:
                     return
 
     async def _act(self, room: Room, session: Session, message: s.ClientMessage) -> bool:
@@ -326,6 +327,13 @@ class Signaling:
             case s.Join() | s.Resume():
                 raise ClientError("malformed")
         return True
+
+
+def _decode(frame: WSMessage) -> s.ClientMessage:
+    """Return the message in a frame; raises msgspec.MsgspecError, for anything but text too."""
+    if frame.type is not WSMsgType.TEXT:
+        raise msgspec.DecodeError("a message is text")
+    return s.decode_client(frame.data)
 
 
 def _need(session: Session, right: str) -> None:

@@ -69,6 +69,7 @@ class Session:
     def attach(self, outgoing: asyncio.Queue[str | None]) -> None:
         """Take a socket; an older one is closed."""
         if self.outgoing is not None:
+            self._put(s.encode(s.Ended(self._n + 1, "replaced")))
             self._put(None)
         self.outgoing = outgoing
         self.lost_at = None

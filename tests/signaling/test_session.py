@@ -55,7 +55,7 @@ def test_a_newer_socket_closes_the_older_one_whose_end_changes_nothing() -> None
     made, first = session()
     second: asyncio.Queue[str | None] = asyncio.Queue(1000)
     made.attach(second)
-    assert taken(first) == [{"type": None}]
+    assert taken(first) == [{"type": "ended", "n": 1, "reason": "replaced"}, {"type": None}]
     assert not made.detach(first, 1.0)
     assert made.outgoing is second
 
