@@ -48,6 +48,8 @@ class LinkSigner:
             if len(token) > MAX_CHARACTERS:
                 raise LinkError("link_invalid")
             data = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
+            if urlsafe_b64encode(data).decode().rstrip("=") != token:
+                raise LinkError("link_invalid")  # one token, one spelling: the decoder skips what it does not know
             tag, body = data[:TAG_BYTES], data[TAG_BYTES:]
             if not hmac.compare_digest(tag, hmac.digest(self._key, body, sha256)[:TAG_BYTES]):
                 raise LinkError("link_invalid")

@@ -1,11 +1,8 @@
-"""Sessions that survive a dropped socket, links that cannot be forged, rooms that hold their limits."""
+"""Sessions that survive a dropped socket, roles, limits."""
 
 import asyncio
 import json
 
-import pytest
-
-from accounts.links import JoinLink, LinkError, LinkSigner
 from signaling import messages as s
 from signaling.limits import TokenBucket
 from signaling.roles import RIGHTS, rights_of
@@ -65,23 +62,6 @@ def test_a_reader_that_never_reads_is_cut_off() -> None:
     for _ in range(1001):
         made.send(s.PublicationRemoved, publication="p")
     assert taken(queue) == [{"type": None}]
-
-
-def test_a_link_with_any_character_changed_is_refused() -> None:
-    signer = LinkSigner(b"secret")
-    token = signer.sign(JoinLink("visit", "client", None, 0, 100, "id"))
-    assert signer.verify(token, 50).role == "client"
-    for position in range(len(token) - 1):
-        altered = token[:position] + ("A" if token[position] != "A" else "B") + token[position + 1 :]
-        with pytest.raises(LinkError):
-            signer.verify(altered, 50)
-    for nonsense in ("", "é", "A" * 5000, "A"):
-        with pytest.raises(LinkError):
-            signer.verify(nonsense, 50)
-    with pytest.raises(LinkError, match="link_expired"):
-        signer.verify(token, 101)
-    with pytest.raises(LinkError):
-        LinkSigner(b"other").verify(token, 50)
 
 
 def test_unknown_roles_have_no_rights_and_observers_cannot_publish() -> None:
