@@ -11,7 +11,7 @@ export function CaptionLines({ visit }) {
   const lines = visit.state.shown.value;
   if (!visit.captionsShown.value || !lines.length) return null;
   // The log is what screen readers follow: lines that still change would be read again and again.
-  return html`<div class="captions" aria-hidden="true" style=${{ "--size": String(visit.captionSize.value) }}>
+  return html`<div class="caption-lines" aria-hidden="true" style=${{ "--size": String(visit.captionSize.value) }}>
     ${lines.map(
       (caption) => html`<p key=${caption.segment}>
         <strong>${caption.speaker}</strong> ${caption.text.slice(0, caption.stable_chars)}<span class="unstable">${caption.text.slice(caption.stable_chars)}</span>

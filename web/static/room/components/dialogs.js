@@ -10,9 +10,13 @@ export function Dialog({ title, onClose, class: name = "", children }) {
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useEffect(() => {
     const shown = dialog.current;
+    const before = /** @type {HTMLElement | null} */ (document.activeElement);
     shown?.showModal();
-    // Taken out of the page while open it would not give the focus back.
-    return () => shown?.close();
+    return () => {
+      shown?.close();
+      // A dialog that leaves the page while it is open does not give the focus back by itself.
+      before?.focus();
+    };
   }, []);
   return html`<dialog ref=${dialog} class=${name} aria-labelledby="dialog-title" onClose=${onClose}>
     <h2 id="dialog-title" tabindex="-1" autofocus>${title}</h2>
