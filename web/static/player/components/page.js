@@ -2,7 +2,7 @@
 import { useEffect } from "preact/hooks";
 
 import { Icon } from "../../room/components/icons.js";
-import { clock as written, t } from "../../room/text.js";
+import { t } from "../../room/text.js";
 import { html } from "../../room/view.js";
 import { RATES, STEP_S } from "../player.js";
 import { Pictures } from "./pictures.js";
@@ -22,7 +22,6 @@ function Controls({ player }) {
     <button type="button" class="primary play" onClick=${() => player.toggle()} aria-keyshortcuts="K"><${Icon} name=${plays ? "pause" : "play"} /><span>${t(plays ? "pause" : "play")}</span></button>
     <button type="button" onClick=${() => player.jump(-STEP_S)} aria-keyshortcuts="J"><span aria-hidden="true">−10 s</span><span class="visually-hidden">${t("player_back")}</span></button>
     <button type="button" onClick=${() => player.jump(STEP_S)} aria-keyshortcuts="L"><span aria-hidden="true">+10 s</span><span class="visually-hidden">${t("player_on")}</span></button>
-    <span class="time">${written(clock.position.value)} / ${written(clock.duration_s)}</span>
     ${clock.waiting.value && html`<span class="wait" role="img" aria-label=${t("player_waiting")}></span>`}
     <span class="space"></span>
     <label class="inline"><span>${t("player_speed")}</span>

@@ -10,6 +10,7 @@ export function Timeline({ player }) {
   const at = clock.position.value;
   const words = t("player_position", { at: written(at), of: written(clock.duration_s) });
   return html`<div class="timeline">
+    <span class="time" aria-hidden="true">${written(at)} / ${written(clock.duration_s)}</span>
     <input type="range" id="position" aria-label=${t("player_time")} min="0" max=${Math.ceil(clock.duration_s)} step="1" value=${Math.floor(at)}
       aria-valuetext=${words} onInput=${(/** @type {{currentTarget: HTMLInputElement}} */ event) => clock.seek(Number(event.currentTarget.value))} />
     <${Lanes} player=${player} segments=${manifest.segments} />
@@ -32,15 +33,11 @@ function Lanes({ player, segments }) {
     clock.seek(((event.clientX - left) / width) * clock.duration_s);
   };
   const part = (/** @type {number} */ s) => `${(100 * s) / clock.duration_s}%`;
-  return html`<div class="lanes" aria-hidden="true">
-    ${[...lanes].map(
-      ([participant, lane]) => html`<div class="lane" key=${participant}>
-        <span class="who">${lane.speaker}</span>
-        <div class="spoken" onClick=${seek}>
+  return html`${[...lanes].map(
+      ([participant, lane]) => html`<span class="lane" key=${participant} aria-hidden="true">${lane.speaker}</span>
+        <div class="spoken" aria-hidden="true" key=${`${participant}-spoken`} onClick=${seek}>
           ${lane.segments.map((each) => html`<i key=${each.id} style=${{ left: part(each.start_s), width: part(Math.max(0.4, each.end_s - each.start_s)) }}></i>`)}
           <b style=${{ left: part(clock.position.value) }}></b>
-        </div>
-      </div>`,
-    )}
-  </div>`;
+        </div>`,
+    )}`;
 }
