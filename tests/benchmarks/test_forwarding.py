@@ -1,6 +1,7 @@
 """`parvis bench forwarding`, small: the figures are there, nothing is lost, everything authenticates."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def test_clients_without_aes_gcm_are_served(tmp_path: Path) -> None:
     assert result["packets_forwarded"] > 400
 
 
+@pytest.mark.skipif(shutil.which("janus") is None, reason="this Debian has no janus (13 dropped it)")
 def test_janus_can_be_measured_beside(tmp_path: Path) -> None:
     result = measured(tmp_path, "--back-to-back", "--compare", "janus")
     assert result["janus"]["back_to_back"]["packets_forwarded"] > 300
