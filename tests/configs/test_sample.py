@@ -5,19 +5,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from configs import settings
 
 SAMPLE = Path(settings.__file__).with_name("parvis.toml")
 TEXT = SAMPLE.read_text("utf-8")
-
-
-@pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for option in settings.options():
-        monkeypatch.delenv(settings.variable_of(option), raising=False)
-    monkeypatch.delenv(settings.NAMED_FILE, raising=False)
 
 
 def uncommented(pattern: str) -> dict[str, Any]:
