@@ -42,8 +42,10 @@ class Engine:
             user=self._uid,
             group=pwd.getpwuid(self._uid).pw_gid if self._uid is not None else None,
             extra_groups=[] if self._uid is not None else None,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "log").open("ab"),
+            # Redis 8 does not start with a LANG that this machine has not generated (ssh brings such along).
+            env=os.environ | {"LC_ALL": "C.UTF-8"},
+            stdout=(self.folder / "log").open("ab"),
+            stderr=subprocess.STDOUT,
             preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, self._quit_by),
         )
 
@@ -53,6 +55,11 @@ class Engine:
             self._process.send_signal(by or self._quit_by)
             self._process.wait(START_S)
             self._process = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def log(self) -> str:
@@ -189,5 +196,6 @@ def _postgres_binaries() -> Path:
 def _wait(server: Engine, ready: Callable[[], bool]) -> None:
     deadline = time.monotonic() + START_S
     while not ready():
+        assert server.runs, server.log
         assert time.monotonic() < deadline, server.log
         time.sleep(0.02)

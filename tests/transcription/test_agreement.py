@@ -14,7 +14,18 @@ def test_words_two_passes_agree_on_are_stable_but_never_the_last_one() -> None:
     assert agreement.stable == []
     agreement.partial(["bonjour,", "madame", "la", "juge"])
     assert agreement.stable == ["bonjour,", "madame", "la"]
-    assert agreement.partial(["au", "revoir"]) == ["bonjour,", "madame", "la"]
+    assert agreement.partial(["au", "revoir"])[:3] == ["bonjour,", "madame", "la"]
+
+
+def test_a_last_pass_that_writes_stable_words_otherwise_neither_repeats_nor_drops_a_word() -> None:
+    agreement = Agreement()
+    for _ in range(2):
+        agreement.partial(["le", "numéro", "un", "huit", "cent", "n'est", "pas", "en"])
+    assert agreement.stable[-2:] == ["n'est", "pas"]
+    shorter = agreement.final(["Le", "numéro", "1800", "n'est", "pas", "en", "service"])
+    assert shorter == ["le", "numéro", "un", "huit", "cent", "n'est", "pas", "en", "service"]
+    longer = agreement.final(["Et", "bien", "le", "numéro", "un", "huit", "cent", "n'", "est", "pas", "en", "service"])
+    assert longer == ["le", "numéro", "un", "huit", "cent", "n'est", "pas", "en", "service"]
 
 
 @given(st.lists(st.lists(st.sampled_from(["un", "deux", "trois", "Un,"]), max_size=8), max_size=12))
