@@ -28,6 +28,9 @@ VIDEO_CLOCK = (90_000, 1)
 """Clock rates (Hz) and channels: the codecs' registrations leave no choice."""
 OPUS_FMTP = "minptime=10;useinbandfec=1;usedtx=1"
 OFFERED_SETUPS = ("actpass", "active", "passive")
+H264_FMTP = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
+"""As H.264 is offered to browsers, whatever its profile: Chromium refuses a section that says High, and decodes it all
+the same when the section says Constrained Baseline."""
 STRONG_HASHES = ("sha-256", "sha-384", "sha-512")
 SOURCE_KINDS: dict[TrackSource, TrackKind] = {
     "microphone": "audio",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from control.ids import ParticipantId, PublicationId, RoomId
-from sfu.machines.negotiation import SendTrack, SubscriberSession
+from sfu.machines.negotiation import H264_FMTP, SendTrack, SubscriberSession
 from sfu.machines.payload_types import PAYLOAD_TYPES, RTX_PAYLOAD_TYPES
 from sfu.peer.peer import Peer
 from sfu.rooms.policing import MAX_RETRANSMISSIONS, retransmissions
@@ -235,7 +235,7 @@ class SubscriberPeer:
             rtx_payload_type=subscription.rtx_payload_type,
             clock_rate=publication.clock_rate,
             channels=publication.channels,
-            fmtp=publication.fmtp,
+            fmtp=H264_FMTP if publication.codec == "h264" else publication.fmtp,
             ssrc=subscription.ssrc,
             rtx_ssrc=subscription.rtx_ssrc,
             cname=publication.participant,

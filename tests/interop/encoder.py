@@ -1,6 +1,6 @@
 """FFmpeg as an encoder: its own WHIP muxer (through PyAV), in a process of its own, for it blocks the interpreter.
 
-    python -m tests.interop.encoder URL TOKEN SECONDS [option=value …]
+    python -m tests.interop.encoder URL TOKEN SECONDS [PROFILE [option=value …]]
 
 A picture in one colour with a bar on top that grows by one pixel a frame, and a tone of 440 Hz: H.264 and Opus, as the
 muxer demands.
@@ -30,7 +30,7 @@ FRAMES_PER_S = 30
 WIDTH, HEIGHT = 640, 360
 
 
-def main(url: str, token: str, seconds: str, *options: str) -> None:
+def main(url: str, token: str, seconds: str, profile: str = "baseline", *options: str) -> None:
     """Publish for some seconds, in real time."""
     chosen = {"authorization": token} | dict(option.split("=", 1) for option in options)
     made = Certificate.generate()
@@ -38,14 +38,16 @@ def main(url: str, token: str, seconds: str, *options: str) -> None:
         certificate, key = Path(folder, "certificate.pem"), Path(folder, "key.pem")
         certificate.write_bytes(made.certificate.public_bytes(Encoding.PEM))
         key.write_bytes(made.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        publish(url, float(seconds), chosen | {"cert_file": str(certificate), "key_file": str(key)})
+        publish(url, float(seconds), profile, chosen | {"cert_file": str(certificate), "key_file": str(key)})
 
 
-def publish(url: str, seconds: float, options: dict[str, str]) -> None:
-    """Encode and send in real time; say first at what time (Unix) the first picture was taken."""
+def publish(url: str, seconds: float, profile: str, options: dict[str, str]) -> None:
+    """Encode (H.264 in a profile) and send in real time; say first at what time (Unix) the first picture was taken."""
     with av.open(url, "w", format="whip", options=options) as output:
         video = output.add_stream(
-            "libx264", rate=FRAMES_PER_S, options={"preset": "ultrafast", "tune": "zerolatency", "bf": "0"}
+            "libx264",
+            rate=FRAMES_PER_S,
+            options={"preset": "superfast", "tune": "zerolatency", "bf": "0", "profile": profile},
         )
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         video.gop_size = FRAMES_PER_S

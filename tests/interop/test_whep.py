@@ -70,6 +70,8 @@ RECEIVED = """async () => {
   return found;
 }"""
 
+GROWN = f"async ([kind, least]) => ((await ({RECEIVED})())[kind] ?? 0) > least"
+
 
 @pytest.mark.slow
 async def test_aiortc_watches_the_participant_who_shows_a_picture(tmp_path: Path) -> None:
@@ -130,13 +132,12 @@ async def test_chromium_plays_by_whep_from_a_page_of_another_origin(
             async with source as publishing:
                 await anne.wait(live(anne, "Source", "camera"))
                 await screen.page.evaluate(PLAY, list(endpoint(link, "whep")))
-                grown = f"async ([kind, least]) => ((await ({RECEIVED})())[kind] ?? 0) > least"
-                await screen.until(grown, ["video", 30])
-                await screen.until(grown, ["audio", 0])
+                await screen.until(GROWN, ["video", 30])
+                await screen.until(GROWN, ["audio", 0])
                 received = await screen.page.evaluate(RECEIVED)
                 assert received["audio codec"] == "audio/opus"
                 assert received["video codec"] == ("video/H264" if publisher == "FFmpeg" else "video/VP8")
-                await screen.until(grown, ["video", received["video"]])
+                await screen.until(GROWN, ["video", received["video"]])
                 if isinstance(publishing, asyncio.subprocess.Process):
                     assert publishing.stdout is not None
                     began = float(await publishing.stdout.readline())
@@ -153,13 +154,17 @@ async def test_chromium_plays_by_whep_from_a_page_of_another_origin(
 
 
 @pytest.mark.browser
-async def test_a_participant_with_chromium_sees_and_hears_ffmpeg(tmp_path: Path) -> None:
+@pytest.mark.parametrize("profile", ["baseline", "high"])
+async def test_chromium_sees_and_hears_ffmpeg_in_the_room_and_by_whep(tmp_path: Path, profile: str) -> None:
     with running(tmp_path, settings=NO_CAPTIONS) as server:
-        async with people("Anne Roy") as (anne,):
+        async with people("Anne Roy", "Salle") as (anne, screen):
             await anne.enter(server.link)
-            async with ffmpeg(await anne.invitation(), 60, name="Encodeur"):
+            link = await anne.invitation()
+            async with ffmpeg(link, 60, profile=profile, name="Encodeur"):
                 await anne.grows("Encodeur camera", 30)
                 await anne.grows("Encodeur microphone", 0)
                 before = (await anne.statistics())["Encodeur camera"]
                 await anne.grows("Encodeur camera", before)
-            assert anne.errors == []
+                await screen.page.evaluate(PLAY, list(endpoint(link, "whep")))
+                await screen.until(GROWN, ["video", 30])
+            assert (anne.errors, screen.errors) == ([], [])

@@ -22,7 +22,9 @@ pytestmark = pytest.mark.slow
 
 
 @asynccontextmanager
-async def ffmpeg(link: str, seconds: float, *options: str, **query: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def ffmpeg(
+    link: str, seconds: float, *options: str, profile: str = "baseline", **query: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run FFmpeg's own WHIP muxer against a visit; it ends with the block."""
     url, token = endpoint(link, "whip", **query)
     process = await asyncio.create_subprocess_exec(
