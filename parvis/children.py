@@ -1,10 +1,8 @@
 """The worker processes of `parvis serve`: started, started again when they die, ended with their parent."""
 
 import asyncio
-import ctypes
 import logging
 import os
-import signal
 import sys
 import time
 
@@ -16,12 +14,6 @@ logger = logging.getLogger(__name__)
 FIRST_BACKOFF_S = 0.3
 LAST_BACKOFF_S = 10.0
 HEALTHY_S = 10.0
-PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
-
-
-def _die_with_parent() -> None:
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 async def keep_running(command: str, environment: dict[str, str]) -> None:
@@ -39,8 +31,9 @@ async def keep_running(command: str, environment: dict[str, str]) -> None:
             "-m",
             "parvis",
             command,
+            "--parent",
+            str(os.getpid()),
             env=os.environ | environment,
-            preexec_fn=_die_with_parent,
         )
         try:
             code = await process.wait()

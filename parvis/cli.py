@@ -9,6 +9,7 @@ from pathlib import Path
 
 from configs.problems import SettingsError
 from configs.settings import NAMED_FILE, load
+from control.process import end_with_parent
 from parvis.errors import CANNOT_START, StartError, explain
 
 
@@ -24,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--config", type=Path, help="settings file (TOML)")
+        command.add_argument("--parent", type=int, help=argparse.SUPPRESS)  # ends with this process, which started it
     measuring = commands.add_parser("bench", help="measure this installation")
     if (arguments if arguments is not None else sys.argv[1:])[:1] == ["bench"]:
         from parvis import bench  # its modules are many, and needed by nothing else
@@ -31,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         bench.add_commands(measuring)
         return bench.run(parser.parse_args(arguments))
     options = parser.parse_args(arguments)
+    if options.parent is not None:
+        end_with_parent(options.parent)
     try:
         settings = load(options.config)
         if options.config is not None:

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,14 @@ class Server:
         """Opening it creates a visit."""
 
     def worker(self, command: str) -> int:
-        """Return the process id of the child that runs `parvis COMMAND`."""
+        """Return the process id of the child that runs `parvis COMMAND`, which begins soon after the server."""
+        deadline = time.monotonic() + START_S
+        while (found := self._child(command)) is None:
+            assert time.monotonic() < deadline, f"no child runs parvis {command}"
+            time.sleep(0.02)
+        return found
+
+    def _child(self, command: str) -> int | None:
         for folder in Path("/proc").iterdir():
             if not folder.name.isdigit():
                 continue
@@ -32,7 +40,7 @@ class Server:
                 continue
             if command.encode() in words and parent and int(parent[1]) == self.process.pid:
                 return int(folder.name)
-        raise LookupError(f"no child runs parvis {command}")
+        return None
 
 
 @contextmanager

@@ -4,7 +4,6 @@ Each has a folder of its own under /tmp, a Unix socket in it, no TCP port, and d
 refuses to run as root, so it runs as another user then.
 """
 
-import ctypes
 import os
 import pwd
 import shutil
@@ -20,14 +19,12 @@ import asyncpg
 import redis
 
 START_S = 60
-PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
 
 
 class Engine:
     """A server process that can be killed and started again."""
 
-    def __init__(self, command: list[str], folder: Path, *, uid: int | None, quit_by: int) -> None:
+    def __init__(self, command: list[str], folder: Path, *, uid: int | None, quit_by: signal.Signals) -> None:
         self.folder = folder
         self._command = command
         self._uid = uid
@@ -37,7 +34,7 @@ class Engine:
     def start(self) -> None:
         """Run the server; it answers soon, not yet."""
         self._process = subprocess.Popen(
-            self._command,
+            ["setpriv", "--pdeathsig", self._quit_by.name.removeprefix("SIG"), *self._command],
             cwd=self.folder,
             user=self._uid,
             group=pwd.getpwuid(self._uid).pw_gid if self._uid is not None else None,
@@ -46,7 +43,6 @@ class Engine:
             env=os.environ | {"LC_ALL": "C.UTF-8"},
             stdout=(self.folder / "log").open("ab"),
             stderr=subprocess.STDOUT,
-            preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, self._quit_by),
         )
 
     def stop(self, by: int | None = None) -> None:
