@@ -34,6 +34,7 @@ CHECK_S = 10.0
 """Between two looks at recordings whose end nobody told."""
 FORGET_S = 3600.0
 """What was said while nothing was recorded is gone after this: it was for the screen, not for the record."""
+FORGET_EVERY_S = 600.0
 FIRST_PAUSE_S = 0.5
 LAST_PAUSE_S = 30.0
 LOST = "recorder_lost"
@@ -59,6 +60,7 @@ class Archive:
         self._transcripts = transcripts
         self._folder = folder
         self._clock = clock
+        self._forgot_at_s = 0.0
 
     async def run(self, listening: asyncio.Event | None = None) -> None:
         """Work until cancelled; `listening` is set when nothing that is published any more can be missed."""
@@ -157,7 +159,11 @@ class Archive:
             elif recording.state == "active" and await self._directory.get(f"room/{recording.visit}") is None:
                 # No files here, and no control plane holds the room: whoever recorded it is gone.
                 await self._recordings.stopped(replace(recording, state="failed", problem=LOST))
-        await self._transcripts.forget_unrecorded(self._clock() - FORGET_S)
+        now = self._clock()
+        if now - self._forgot_at_s >= FORGET_EVERY_S:
+            # All that is old the first time, then what has become old since, and a little before that.
+            await self._transcripts.forget_unrecorded(self._forgot_at_s - 2 * FORGET_S, now - FORGET_S)
+            self._forgot_at_s = now
 
     async def _adopt(self, manifest: Manifest) -> None:
         if manifest.state == "active":
@@ -172,8 +178,13 @@ class Archive:
             manifest.problem,
             _tracks(manifest.tracks),
         )
-        if await self._recordings.get(manifest.visit, manifest.id) != wanted:
-            await self._recordings.stopped(wanted)
+        try:
+            if await self._recordings.get(manifest.visit, manifest.id) != wanted:
+                await self._recordings.stopped(wanted)
+        except StorageError:
+            raise
+        except Exception:
+            logger.exception("the recording %s is not taken into the archive", manifest.id)
 
     def _manifests(self) -> list[Manifest]:
         if not self._folder.is_dir():
@@ -185,10 +196,14 @@ class Archive:
         if not (self._folder / name / manifests.FILE).exists():
             return None
         try:
-            return manifests.load(self._folder / name)
+            manifest = manifests.load(self._folder / name)
         except RecordingError as error:
             logger.error("the recording %s is not taken into the archive: %s", name, error)
             return None
+        if manifest.id != name:
+            logger.error("the folder %s holds the recording %s: it is not taken into the archive", name, manifest.id)
+            return None
+        return manifest
 
 
 async def _insist(work: Callable[[], Awaitable[None]]) -> None:

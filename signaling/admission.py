@@ -1,5 +1,6 @@
 """Whether a visit may still be entered: until it is ended for all, and never after, whatever is started anew."""
 
+import asyncio
 import logging
 
 from signaling.errors import ClientError
@@ -7,6 +8,8 @@ from storage.errors import StorageError
 from storage.visits import Visit, Visits
 
 logger = logging.getLogger(__name__)
+
+RETRY_S = 1.0
 
 
 class Admission:
@@ -30,7 +33,7 @@ class Admission:
         return known
 
     async def end(self, visit: str) -> None:
-        """Close the door for good. When the database is out of reach, `write` goes on trying."""
+        """Close the door for good. When the database is out of reach, `run` goes on trying."""
         self._ending.add(visit)
         try:
             await self._visits.end(visit)
@@ -39,7 +42,9 @@ class Admission:
         else:
             self._ending.discard(visit)
 
-    async def write(self) -> None:
-        """Write the ends that are not kept yet."""
-        for visit in list(self._ending):
-            await self.end(visit)
+    async def run(self) -> None:
+        """Write the ends that are not kept yet, until cancelled."""
+        while True:
+            await asyncio.sleep(RETRY_S)
+            for visit in list(self._ending):
+                await self.end(visit)

@@ -82,6 +82,7 @@ class Signaling:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._sweep(), name="sweep")
+                tasks.create_task(self._admission.run(), name="admission")
                 tasks.create_task(self._announcer.run(), name="announcer")
                 tasks.create_task(self._placement.run(self._hub.workers.values), name="placement")
         finally:
@@ -100,7 +101,6 @@ class Signaling:
                     del self.rooms[name]
                     await room.request_close()
                     await self._placement.release(name)
-            await self._admission.write()
 
     # --- workers --------------------------------------------------------------------------------------------------
 

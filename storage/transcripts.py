@@ -63,8 +63,8 @@ class Transcripts:
                     )
                 )
 
-    async def forget_unrecorded(self, before_s: float) -> int:
-        """Delete what was said before a time (Unix seconds) and in no recording; return how many segments went."""
+    async def forget_unrecorded(self, since_s: float, before_s: float) -> int:
+        """Delete what was said between two times (Unix seconds) and in no recording; return how many segments went."""
         end = RecordingRow.started_at_s + func.coalesce(RecordingRow.duration_s, 0.0)
         recorded = (
             exists()
@@ -75,7 +75,7 @@ class Transcripts:
         async with self._database.write() as session:
             found = await session.execute(
                 delete(TranscriptSegmentRow)
-                .where(TranscriptSegmentRow.end_at_s < before_s, ~recorded)
+                .where(TranscriptSegmentRow.end_at_s.between(since_s, before_s), ~recorded)
                 .returning(TranscriptSegmentRow.id)
                 .execution_options(synchronize_session=False)
             )

@@ -174,6 +174,17 @@ async def test_what_nobody_told_is_taken_from_the_manifests_at_the_start(place: 
     assert [(recording.id, recording.state) for recording in found] == [("r1", "stopped"), ("r2", "active")]
 
 
+async def test_a_manifest_that_cannot_be_kept_or_lies_in_a_foreign_folder_stops_nothing(place: Place) -> None:
+    impossible = RecordedTrack(PublicationId("p"), ParticipantId("p"), "", "camera", "video", "vp8", "b.webm", 0.0, 1.0,
+                               1 << 80, True)  # fmt: skip
+    place.write(Manifest(RecordingId("r0"), "abcd", START, "stopped", 12.0, None, [impossible]))
+    place.write(Manifest(RecordingId("r1"), "abcd", START, "stopped", 12.0, None, [TRACK]))
+    (place.folder / "copy").mkdir()
+    (place.folder / "copy" / manifests.FILE).write_bytes((place.folder / "r1" / manifests.FILE).read_bytes())
+    await place.archive.reconcile()
+    assert await place.recordings.of_visit("abcd") == [OVER]
+
+
 async def test_a_recording_that_its_recorder_closed_later_gets_its_files_then(place: Place) -> None:
     place.write(Manifest(RecordingId("r1"), "abcd", START))
     await place.archive.take_recordings([events.encode(STARTED), events.encode(stopped("recorder_lost"))])

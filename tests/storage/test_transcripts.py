@@ -56,11 +56,12 @@ async def test_what_was_said_while_nothing_was_recorded_is_forgotten_after_a_whi
                 for name, start in (("before", 180.0), ("into", 195.0), ("during", 220.0), ("out of", 245.0),
                                     ("after", 255.0), ("while the second runs", 450.0), ("recent", 900.0))]  # fmt: skip
     await transcripts.add([*segments, replace(HELLO, visit="never recorded")])
-    assert await transcripts.forget_unrecorded(500.0) == 3
+    assert await transcripts.forget_unrecorded(400.0, 500.0) == 0
+    assert await transcripts.forget_unrecorded(0.0, 500.0) == 3
     kept = [segment.id for segment in await transcripts.between("abcd", 0.0, 1000.0)]
     assert kept == ["into", "during", "out of", "while the second runs", "recent"]
     assert await transcripts.between("never recorded", 0.0, 1000.0) == []
-    assert await transcripts.forget_unrecorded(500.0) == 0
+    assert await transcripts.forget_unrecorded(0.0, 500.0) == 0
 
 
 async def test_adding_nothing_is_no_error(database: Database) -> None:
