@@ -154,6 +154,10 @@ def test_header_extensions_of_a_real_packet_are_read_whole_and_damaged() -> None
 def test_payload_descriptors(data: bytes, picture: int, tl0: int) -> None:
     for codec in (vp8, vp9, h264, av1):
         assert codec.is_keyframe(data) in (True, False)
+    whole, found = vp8.parse(data), vp8.numbers(data)
+    if whole is not None and found is not None:  # the short way of the common form reads the same
+        assert (whole.picture_id, whole.picture_id_bits, whole.picture_id_at) == found[:3]
+        assert whole.tl0_at == found.tl0_at
     for find in (vp8.numbers, vp9.numbers):
         if (numbers := find(data)) is not None:
             again = find(renumber(data, numbers, picture, tl0))

@@ -4,12 +4,14 @@ PictureID counts pictures (7 or 15 bits), TL0PICIDX those of the lowest temporal
 RFC 9628 section 4.2.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(slots=True, frozen=True)
-class PictureNumbers:
-    """The numbers in one payload. Positions are in bytes from the payload's start, 0 = absent."""
+class PictureNumbers(NamedTuple):
+    """The numbers in one payload. Positions are in bytes from the payload's start, 0 = absent.
+
+    A tuple, since one is made of each packet of a layer that somebody changed to: that costs half of a dataclass.
+    """
 
     picture: int
     picture_bits: int

@@ -66,6 +66,10 @@ def is_keyframe(payload: bytes) -> bool:
 
 def numbers(payload: bytes) -> PictureNumbers | None:
     """Return the numbers of the picture that this packet belongs to, or None when it has none or is cut short."""
+    if (
+        len(payload) > 5 and payload[0] & 0x80 and payload[1] & 0xC0 == 0xC0 and payload[2] & 0x80
+    ):  # as libwebrtc writes
+        return PictureNumbers((payload[2] & 0x7F) << 8 | payload[3], 15, 2, payload[4], 4)
     descriptor = parse(payload)
     if descriptor is None or not descriptor.picture_id_at:
         return None
