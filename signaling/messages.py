@@ -208,6 +208,7 @@ class CaptionsInfo(Struct, frozen=True):
 
     available: bool
     problem: str | None = None
+    """Why not, when it is known: `control.messages.CAPTION_PROBLEMS`."""
 
 
 class Welcome(Struct, tag="welcome", frozen=True):

@@ -3,6 +3,7 @@
 import typing
 from pathlib import Path
 
+from control.messages import CAPTION_PROBLEMS
 from signaling import messages
 from signaling.errors import TEXTS
 from signaling.roles import HOST
@@ -17,5 +18,5 @@ def test_every_message_is_documented() -> None:
 
 
 def test_every_error_and_right_is_documented() -> None:
-    for name in [*TEXTS, *HOST]:
+    for name in [*TEXTS, *HOST, *CAPTION_PROBLEMS]:
         assert f"`{name}`" in PAGE
