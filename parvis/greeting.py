@@ -15,7 +15,7 @@ def other_machines(path: str, *, addresses: list[str], port: int, fingerprint: s
     links = "\n".join(f"  https://{f'[{each}]' if ':' in each else each}:{port}{path}" for each in addresses)
     if not links:
         return in_words(("Aucun autre appareil ne joint cette machine.", "No other machine can reach this one."))
-    first = in_words(("Depuis un autre appareil :", "From another machine:")) + f"\n{links}"
+    first = in_words(OTHERS) + f"\n{links}"
     return first if fingerprint is None else f"{first}\n{in_words(WARNING).format(fingerprint=fingerprint)}"
 
 
@@ -29,6 +29,10 @@ def other_port(option: str, wanted: int, got: int) -> str:
     )
 
 
+OTHERS = (
+    "Pour inviter des personnes qui sont sur d'autres appareils, ouvrez plutôt :",
+    "To invite people who are on other machines, open this instead:",
+)
 WARNING = (
     """\
   Le navigateur y avertira que la connexion n'est pas privée : ce certificat vient de cette machine, et aucune
