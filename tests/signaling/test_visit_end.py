@@ -82,7 +82,7 @@ async def test_opening_the_operators_link_keeps_the_visit(tmp_path: Path) -> Non
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that does not wait long for another writer."""
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.5)
 
 
 @contextmanager

@@ -38,8 +38,8 @@ async def test_a_key_that_looks_like_a_pattern_is_a_key(directory: Directory) ->
 
 
 async def test_an_entry_ends_by_itself_unless_it_is_written_again(directory: Directory) -> None:
-    await directory.put("room/kept", "a", 0.2)
-    await directory.put("room/left", "a", 0.2)
+    await directory.put("room/kept", "a", 1.5)
+    await directory.put("room/left", "a", 1.5)
     assert await directory.compare_and_set("room/kept", "a", "a", LONG_S)
     await gone(directory, "room/left")
     assert await directory.find("room/") == {"room/kept": "a"}
