@@ -404,7 +404,8 @@ class CaptionWord(Struct, frozen=True):
 class Caption(Struct, tag="caption", frozen=True):
     """Words of one speaker. A later `revision` of a `segment` replaces an earlier one; `final` ends it.
 
-    The first `stable_chars` characters of `text` will never change.
+    The first `stable_chars` characters of `text` will never change; only a final one with an empty text withdraws what
+    was shown, since nobody said it.
     """
 
     room: RoomId

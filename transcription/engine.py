@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -74,9 +75,10 @@ class Engine:
         except OSError as error:
             raise ModelError("model_missing", f"{option}: {error}") from error
         local = Path(found).is_dir()
+        threads = wanted.threads or len(os.sched_getaffinity(0))
         try:
             model = WhisperModel(
-                found, device=device, compute_type=compute_type, cpu_threads=wanted.threads, local_files_only=local
+                found, device=device, compute_type=compute_type, cpu_threads=threads, local_files_only=local
             )
             engine = cls(model, Path(found).name)
             known = model.supported_languages

@@ -88,7 +88,11 @@ class Stream:
         """Make the notice for a pass over an utterance; None when there is nothing to say."""
         texts = [word.text for word in words]
         agreement = utterance.agreement
-        shown = agreement.final(texts) if final else agreement.partial(texts)
+        if final:
+            # The last pass is the careful one: when it hears nothing, what was shown was invented and is withdrawn.
+            shown = agreement.final(texts) if texts else []
+        else:
+            shown = agreement.partial(texts)
         if not shown and utterance.revision == 0:
             return None
         start_s = self._wall(utterance.start)

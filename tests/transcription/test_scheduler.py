@@ -122,6 +122,25 @@ def test_what_was_shown_before_a_gap_stays() -> None:
     assert caption.text == "Bonjour madame la […]"
 
 
+def test_what_the_last_pass_does_not_hear_is_withdrawn() -> None:
+    scheduler = Scheduler()
+    anne = stream(scheduler, "anne")
+    begun = anne.current = utterance(0, 3)
+    for text in ("merci d'avoir", "merci d'avoir regardé", "merci d'avoir regardé cette"):
+        begun.partial_s = 0
+        work = scheduler.next()
+        assert work is not None
+        scheduler.done(work, words(text), 0.1, "base")
+    assert scheduler.captions()[-1].stable_chars > 0
+    anne.current = None
+    scheduler.finish(anne, begun)
+    work = scheduler.next()
+    assert work is not None
+    scheduler.done(work, [], 0.1, "base")
+    (caption,) = scheduler.captions()
+    assert (caption.final, caption.text, caption.segment) == (True, "", begun.segment)
+
+
 def test_without_a_model_the_sound_that_waits_is_bounded() -> None:
     scheduler = Scheduler()
     anne = stream(scheduler, "anne")
