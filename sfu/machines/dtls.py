@@ -96,7 +96,8 @@ class DtlsEndpoint:
             return
         self._connection.bio_write(datagram)
         try:
-            self._connection.recv(2048)
+            while True:  # a datagram may hold several records; what is not read stays in memory
+                self._connection.recv(2048)
         except SSL.WantReadError:
             pass
         except (SSL.ZeroReturnError, SSL.SysCallError):

@@ -199,7 +199,7 @@ class WithHmac(AnyBytesInAnyOrder):
 @pytest.mark.parametrize("machine", [AnyBytesInAnyOrder, WithLayers, WithHmac])
 def test_any_bytes_from_any_address_in_any_order_leave_a_visit_as_it_is(machine: type[AnyBytesInAnyOrder]) -> None:
     machine.TestCase.settings = settings(
-        max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
     )
     machine.TestCase("runTest").runTest()
 

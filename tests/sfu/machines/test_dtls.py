@@ -1,6 +1,7 @@
 """DTLS handshakes: profiles, fingerprints, fragments, noise."""
 
 import pytest
+from OpenSSL import SSL
 
 from sfu.errors import MalformedPacketError, SfuError
 from sfu.machines.certificate import Certificate
@@ -151,6 +152,19 @@ def test_alerts_in_the_clear_do_not_end_a_handshake() -> None:
             endpoint.receive(alert)
     shake(ours, theirs)
     assert ours.connected
+
+
+def test_application_data_of_a_connected_peer_is_thrown_away_and_not_kept() -> None:
+    ours, theirs = server(), client()
+    shake(theirs, ours)
+    for _ in range(200):
+        for _ in range(20):
+            theirs._connection.send(b"useless")
+        theirs._collect()
+        ours.receive(b"".join(theirs.datagrams_to_send()))
+        with pytest.raises(SSL.WantReadError):
+            ours._connection.recv(2048)
+    assert not ours.closed
 
 
 def test_noise_does_not_disturb_a_handshake_under_way() -> None:
