@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from sfu.errors import MalformedPacketError, NegotiationError
 from sfu.machines.ice_lite import ufrag_of
-from sfu.machines.negotiation import LocalTransport, SubscriberSession, answer_publisher, viewer_sections
+from sfu.machines.negotiation import (
+    LocalTransport,
+    SubscriberSession,
+    answer_publisher,
+    answer_viewer,
+    viewer_sections,
+)
 from sfu.streams import rtx
 from sfu.wire import rtcp, rtp_extensions, sdp, stun, twcc
 from sfu.wire.payloads import av1, h264, vp8, vp9
@@ -192,11 +198,15 @@ LINES = st.lists(
 
 
 def read_description(text: str) -> None:
-    for read in (sdp.parse, viewer_sections):
-        try:
-            read(text)
-        except NegotiationError:
-            pass
+    try:
+        sdp.parse(text)
+        remote, sections = viewer_sections(text)
+    except NegotiationError:
+        pass
+    else:
+        answer = answer_viewer(LOCAL, remote, sections, lambda _: None)
+        assert answer.isascii()
+        assert all(line[1:2] == "=" for line in answer.split("\r\n")[:-1])
     session = SubscriberSession(LOCAL)
     session.kinds = ["video", "audio"]
     try:
