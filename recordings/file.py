@@ -38,11 +38,15 @@ class TrackFile:
 
     def sync(self) -> None:
         """Have what was written survive a power failure."""
+        synchronise([descriptor] if (descriptor := self.unsynced()) is not None else [])
+
+    def unsynced(self) -> int | None:
+        """Return a descriptor for `synchronise` when something was written since the last time."""
         if not self._dirty:
-            return
+            return None
         self._dirty = False
         try:
-            os.fdatasync(self._descriptor)
+            return os.dup(self._descriptor)
         except OSError as error:
             raise StorageError.of(error) from error
 
@@ -66,3 +70,17 @@ class TrackFile:
             os.ftruncate(self._descriptor, self.size)
         except OSError:
             pass  # a failing disk; the player stops at the broken cluster
+
+
+def synchronise(descriptors: list[int]) -> None:
+    """Have what was written to these survive a power failure, and close them; raises StorageError after the last."""
+    failure: OSError | None = None
+    for descriptor in descriptors:
+        try:
+            os.fdatasync(descriptor)
+        except OSError as error:
+            failure = error
+        finally:
+            os.close(descriptor)
+    if failure is not None:
+        raise StorageError.of(failure) from failure

@@ -166,10 +166,7 @@ def mended(track: RecordedTrack, path: Path) -> RecordedTrack | None:
         return None
     if repaired is None:
         return None
-    duration_s = round(repaired.end_s - repaired.start_s, 3)
-    return msgspec.structs.replace(
-        track, start_s=repaired.start_s, duration_s=duration_s, bytes=repaired.bytes, complete=False
-    )
+    return msgspec.structs.replace(track, duration_s=repaired.duration_s, bytes=repaired.bytes, complete=False)
 
 
 def recover(root: Path) -> int:

@@ -4,8 +4,8 @@ The file grows only at its end while it is being recorded: header, then whole cl
 the disk can be played. Closing adds the Cues at the end and overwrites what was kept free at the start: the Segment's
 size, the SeekHead (which leads to the Cues), the Duration. `recordings.repair` closes a file in the same way.
 
-Timestamps count from the recording's start, not from the track's: all files of a recording share one timeline.
-Duration, as FFmpeg and browsers read it, is therefore the time of the track's end on that timeline.
+Timestamps count from the track's first frame, whose moment is the file's date (DateUTC, in nanoseconds) and, from the
+recording's start, in the manifest: browsers disagree about files that begin later than at 0, and some players wait.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CLUSTER, CLUSTER_TIMESTAMP, SIMPLE_BLOCK = 0x1F43B675, 0xE7, 0xA3
 CUES, CUE_POINT, CUE_TIME, CUE_TRACK_POSITIONS = 0x1C53BB6B, 0xBB, 0xB3, 0xB7
 CUE_TRACK, CUE_CLUSTER_POSITION = 0xF7, 0xF1
 
-CLUSTER_MS = 500
+CLUSTER_MS = 250
 """No cluster is longer: a recorder that is killed loses no more than this and what it was still waiting for."""
 AUDIO_CUE_MS = 5_000
 """Sound can be entered anywhere; one cue in this time is enough to seek."""
@@ -94,9 +94,8 @@ class Index:
     """Where DURATION_BYTES are free for the Duration."""
     cues: list[tuple[int, int]] = field(default_factory=list)
     """(time, position of the cluster) of every point at which playing may begin."""
-    first_ms: int | None = None
     end_ms: int = 0
-    """When the last frame ends."""
+    """When the last frame ends; 0 as long as there is none."""
 
     def closing(self, size: int) -> tuple[bytes, list[tuple[int, bytes]]]:
         """Return what is to be appended to a file of this size, and (position, bytes) to be overwritten in it."""
@@ -126,10 +125,11 @@ class Index:
 class MatroskaWriter:
     """One track's file. Append what `header`, `add` and `flush` return; then do what `close` says."""
 
-    def __init__(self, track: Track, recording_started_at_s: float) -> None:
+    def __init__(self, track: Track, begins_at_s: float) -> None:
+        """`begins_at_s` is the Unix time of the first frame."""
         self.index = Index()
         self._track = track
-        self._started_at_s = recording_started_at_s
+        self._begins_at_s = begins_at_s
         self._size = 0
         self._blocks: list[bytes] = []
         self._cluster_ms = 0
@@ -161,7 +161,7 @@ class MatroskaWriter:
         index.info_at = len(out)
         fixed = (
             ebml.unsigned(TIMESTAMP_SCALE, SCALE_NS)
-            + ebml.signed(DATE_UTC, round((self._started_at_s - YEAR_2001_S) * 1_000_000_000))
+            + ebml.signed(DATE_UTC, round((self._begins_at_s - YEAR_2001_S) * 1_000_000_000))
             + ebml.text(MUXING_APP, "Parvis")
             + ebml.text(WRITING_APP, "Parvis")
         )
@@ -187,8 +187,6 @@ class MatroskaWriter:
             self._cluster_ms = at_ms
             self._starts_with_keyframe = is_keyframe
         index = self.index
-        if index.first_ms is None:
-            index.first_ms = at_ms
         index.end_ms = max(index.end_ms, at_ms + duration_ms)
         relative = (at_ms - self._cluster_ms).to_bytes(2, "big")
         self._blocks.append(ebml.element(SIMPLE_BLOCK, b"\x81" + relative + (b"\x80" if is_keyframe else b"\0") + data))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from control import messages as m
 from control.ids import PublicationId
 from recordings.errors import RecordingError, StorageError
-from recordings.file import TrackFile
+from recordings.file import TrackFile, synchronise
 from recordings.folder import Folder, mended
 from recordings.matroska import is_webm
 from recordings.track import TrackRecorder
@@ -54,6 +54,7 @@ class Recording:
         self._disk = asyncio.Lock()
         """One thread at a time is at the folder and its files."""
         self._closed = False
+        self._syncing: asyncio.Task[None] | None = None
         self._synced_at = time.monotonic()
         self._behind_bytes = 0
         self.failed: StorageError | None = None
@@ -64,7 +65,8 @@ class Recording:
         """Begin to receive a track; raises StorageError when the recording has failed."""
         if self.failed is not None:
             raise self.failed
-        track = TrackRecorder(job, self._folder.manifest.started_at_s, secrets.randbits(63) | 1)
+        started_at_s, uid = self._folder.manifest.started_at_s, secrets.randbits(63) | 1
+        track = TrackRecorder(job, started_at_s, uid, time.time() - time.monotonic())
         receiver = self._endpoint.add(job.spec, lambda packets: self._packets(track, packets))
         track.wall_time = receiver.wall_time
         self._tracks[job.spec.publication] = _Open(track, receiver)
@@ -95,24 +97,47 @@ class Recording:
 
     async def run(self) -> None:
         """Write what has come, ten times a second, until stopped or failed."""
-        while not self._closed:
-            await asyncio.sleep(TICK_S)
-            now = time.monotonic()
-            for opened in self._tracks.values():
-                opened.track.handle_timeout(now)
-                if opened.track.keyframe_due(now):
-                    opened.receiver.request_keyframe()
+        try:
+            while not self._closed:
+                await asyncio.sleep(TICK_S)
+                await self._tick(time.monotonic())
+        except Exception as error:
+            logger.exception("recording %s ends by a fault of the recorder", self._folder.manifest.id)
+            self._give_up(StorageError("write_error", repr(error)))
             async with self._disk:
-                if self._closed:
-                    return
-                tracks = [(opened, opened.track.data()) for opened in self._tracks.values() if opened.track.begun]
-                self._behind_bytes = 0
-                try:
-                    await asyncio.to_thread(self._write, tracks, now)
-                except StorageError as error:
-                    self._give_up(error)
-                if self.failed is not None:
-                    await self._end(self.failed)
+                await self._end(self.failed or StorageError("write_error", ""))
+        finally:
+            if self._syncing is not None:
+                await asyncio.wait([self._syncing])
+
+    async def _tick(self, now: float) -> None:
+        for opened in self._tracks.values():
+            opened.track.handle_timeout(now)
+            if opened.track.keyframe_due(now):
+                opened.receiver.request_keyframe()
+        async with self._disk:
+            if self._closed:
+                return
+            tracks = [(opened, opened.track.data()) for opened in self._tracks.values() if opened.track.begun]
+            self._behind_bytes = 0
+            try:
+                await asyncio.to_thread(self._write, tracks)
+                if now - self._synced_at >= SYNC_INTERVAL_S and (self._syncing is None or self._syncing.done()):
+                    self._synced_at = now
+                    files = [opened.file for opened, _ in tracks if opened.file is not None]
+                    descriptors = [each for file in files if (each := file.unsynced()) is not None]
+                    self._syncing = asyncio.create_task(self._sync(descriptors), name="sync")
+            except StorageError as error:
+                self._give_up(error)
+            if self.failed is not None:
+                await self._end(self.failed)
+
+    async def _sync(self, descriptors: list[int]) -> None:
+        """Wait for a disk that may be slow, while others write."""
+        try:
+            await asyncio.to_thread(synchronise, descriptors)
+        except StorageError as error:
+            self._give_up(error)
 
     def _packets(self, track: TrackRecorder, packets: list[PipePacket]) -> None:
         if self.failed is not None:
@@ -153,7 +178,7 @@ class Recording:
 
     # --- in a thread ----------------------------------------------------------------------------------------------
 
-    def _write(self, tracks: list[tuple[_Open, bytes]], now: float) -> None:
+    def _write(self, tracks: list[tuple[_Open, bytes]]) -> None:
         """Append what there is; raises StorageError after having tried all files."""
         failure: StorageError | None = None
         for opened, data in tracks:
@@ -169,11 +194,6 @@ class Recording:
             raise failure
         if self._folder.free_bytes < self._minimum_free_bytes:
             raise StorageError("disk_full", f"less than {self._minimum_free_bytes >> 20} MiB are free")
-        if now - self._synced_at >= SYNC_INTERVAL_S:
-            self._synced_at = now
-            for opened, _ in tracks:
-                if opened.file is not None:
-                    opened.file.sync()
 
     def _create(self, opened: _Open) -> None:
         """Make a track's file; the manifest names it before anything is in it."""
@@ -216,6 +236,8 @@ class Recording:
                 opened.broken = True
         file.close()
         name = file.path.name
+        if opened.track.left_out:
+            logger.info("%s/%s: %d frames left out", self._folder.manifest.id, name, opened.track.left_out)
         if opened.broken:
             entry = mended(_entry(opened.track, name, 0, complete=False), file.path)
         else:

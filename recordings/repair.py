@@ -20,10 +20,9 @@ VERIFIED_CLUSTERS = 60
 
 @dataclass(slots=True, frozen=True)
 class Repaired:
-    """What is in a repaired file. Offsets are from the recording's start."""
+    """What is in a repaired file."""
 
-    start_s: float
-    end_s: float
+    duration_s: float
     bytes: int
 
 
@@ -39,7 +38,7 @@ def close_file(path: Path, codec: Codec) -> Repaired | None:
                 return None
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 index, size = scan(data, codec)
-            if index.first_ms is None:
+            if not index.end_ms:
                 return None
             file.truncate(size)
             tail, patches = index.closing(size)
@@ -52,7 +51,7 @@ def close_file(path: Path, codec: Codec) -> Repaired | None:
             for position, patch in patches:
                 _write(file.fileno(), position, patch)
             os.fsync(file.fileno())
-            return Repaired(index.first_ms / 1000, index.end_ms / 1000, size + len(tail))
+            return Repaired(index.end_ms / 1000, size + len(tail))
     except OSError as error:
         raise StorageError.of(error) from error
 
@@ -88,8 +87,6 @@ def scan(data: ebml.Readable, codec: Codec) -> tuple[k.Index, int]:
             at_ms, first = _beginning(data, cluster)
         except MalformedFileError:
             continue  # one bad cluster in the middle is no reason to give up the rest
-        if index.first_ms is None:
-            index.first_ms = at_ms
         is_keyframe = bool(data[first.start + 3 : first.start + 4][0] & 0x80)
         k.note_cue(index, "audio" if codec == "opus" else "video", at_ms, cluster.at, is_keyframe=is_keyframe)
     if clusters:

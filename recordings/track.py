@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -24,6 +25,8 @@ SOUND_FRAME_MS = 20.0
 
 
 ROUNDING_MS = 1.0
+AHEAD_S = 5.0
+"""Whoever sends nonsense for timestamps cannot put frames later than this after now."""
 
 
 class TrackRecorder:
@@ -32,11 +35,15 @@ class TrackRecorder:
     There is nothing to be written before the first frame: `begun` says whether there is.
     """
 
-    def __init__(self, job: m.RecordTrack, started_at_s: float, uid: int) -> None:
+    def __init__(
+        self, job: m.RecordTrack, started_at_s: float, uid: int, monotonic_to_unix_s: float = math.inf
+    ) -> None:
+        """`monotonic_to_unix_s`, added to the `now` of the methods, gives Unix time."""
         self.job = job
         self.wall_time: Callable[[int], float | None] = lambda _timestamp: None
         """Unix time of an unwrapped RTP timestamp, as the pipe knows it."""
         self._started_at_s = started_at_s
+        self._monotonic_to_unix_s = monotonic_to_unix_s
         self._uid = uid
         self._frames = assembler(job.spec.codec)
         self._clock = TrackClock(job.spec.clock_rate)
@@ -44,6 +51,7 @@ class TrackRecorder:
         self._waiting_bytes = 0
         self._writer: MatroskaWriter | None = None
         self._out: list[bytes] = []
+        self._begins_ms = 0
         self._last_ms: int | None = None
         self._sound_ms = 0.0
         """When the sound written so far ends if it is played without a pause."""
@@ -51,8 +59,8 @@ class TrackRecorder:
         self._cluster_at: float | None = None
         self._asked_at = float("-inf")
         self._keyframe_at = float("-inf")
-        self.lost = 0
-        """Packets that never came."""
+        self.refused = 0
+        """Frames that claim to come from the future."""
 
     @property
     def begun(self) -> bool:
@@ -60,25 +68,23 @@ class TrackRecorder:
         return self._writer is not None
 
     @property
-    def dropped(self) -> int:
-        """Frames or packets left out because they could not be decoded."""
-        return self._frames.dropped
+    def left_out(self) -> int:
+        """Frames that are not in the file: incomplete, not decodable without one that is, or out of all time."""
+        return self._frames.dropped + self.refused
 
     @property
     def start_s(self) -> float:
         """When the first frame was captured, from the recording's start."""
-        first = self._writer.index.first_ms if self._writer is not None else None
-        return (first or 0) / 1000
+        return self._begins_ms / 1000
 
     @property
     def end_s(self) -> float:
         """When the last frame ends, from the recording's start."""
-        return self._writer.index.end_ms / 1000 if self._writer is not None else 0.0
+        return (self._begins_ms + self._writer.index.end_ms) / 1000 if self._writer is not None else 0.0
 
     def packets(self, packets: list[PipePacket], now: float) -> None:
         """Take packets in order; `now` is monotonic."""
         for packet in packets:
-            self.lost += packet.lost_before
             frame = self._frames.take(packet)
             if frame is not None:
                 self._waiting.append(frame)
@@ -138,6 +144,9 @@ class TrackRecorder:
                 self._waiting_bytes -= len(waiting.popleft().data)
 
     def _add(self, frame: Frame, at_s: float, now: float) -> None:
+        if at_s > now + self._monotonic_to_unix_s + AHEAD_S:
+            self.refused += 1  # or hours of silence would be written before it
+            return
         at_ms = (at_s - self._started_at_s) * 1000
         if self.job.spec.codec == "opus":
             self._add_sound(frame, at_ms, now)
@@ -148,7 +157,7 @@ class TrackRecorder:
         if self._writer is None:
             if not frame.width:
                 return  # what waited for the first report had to be cut short
-            self._begin(frame)
+            self._begin(frame, at_ms)
         if frame.is_keyframe:
             self._keyframe_at = now
         duration_ms = picture_ms(self._last_ms, round(at_ms))
@@ -163,7 +172,7 @@ class TrackRecorder:
         if self._writer is None:
             if at_ms < OPUS_DELAY_MS:
                 return  # said before the recording began
-            self._begin(frame)
+            self._begin(frame, at_ms)
             self._sound_ms = at_ms
         gap_ms = at_ms - self._sound_ms
         if gap_ms <= -SOUND_FRAME_MS:
@@ -187,13 +196,15 @@ class TrackRecorder:
         assert writer is not None
         if writer.pending_since_ms is None:
             self._cluster_at = now
-        cluster = writer.add(round(at_ms), round(duration_ms), data, is_keyframe=is_keyframe)
+        at = round(at_ms) - self._begins_ms
+        cluster = writer.add(at, round(duration_ms), data, is_keyframe=is_keyframe)
         if cluster:
             self._out.append(cluster)
             self._cluster_at = now
 
-    def _begin(self, frame: Frame) -> None:
+    def _begin(self, frame: Frame, at_ms: float) -> None:
         spec = self.job.spec
+        self._begins_ms = max(0, round(at_ms))
         track = Track(
             codec=spec.codec,
             name=self.job.name,
@@ -203,5 +214,5 @@ class TrackRecorder:
             height=frame.height,
             channels=min(2, max(1, spec.channels)),
         )
-        self._writer = MatroskaWriter(track, self._started_at_s)
+        self._writer = MatroskaWriter(track, self._started_at_s + self._begins_ms / 1000)
         self._out.append(self._writer.header())

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 CLOSING_S = 30.0
 """How long a recorder may take to close all files."""
+RECORDER_WAIT_S = 3.0
+"""How long the beginning of a recording waits for a recorder."""
 RESUME_PAUSE_S = 0.5
 RESUMED_WITHIN_S = 10.0
 """How long the end of a recording waits for its next recorder, so that it is closed properly."""
@@ -61,9 +63,7 @@ class RecordingJob:
         async with self._changing:
             if self._recording is not None:
                 return
-            worker = self._hub.choose("recorder")
-            if worker is None or worker.pipe_address is None:
-                raise ClientError("recorder_unavailable")
+            worker = await self._recorder()
             recording, at_s = RecordingId(secrets.token_hex(8)), time.time()
             before = self.info
             self._recording, self._started_at_s, self._problem = recording, at_s, None
@@ -141,6 +141,17 @@ class RecordingJob:
             self._room.spawn(self._fail(notice.recording))
 
     # --- details --------------------------------------------------------------------------------------------------
+
+    async def _recorder(self) -> Worker:
+        """Return a recorder, waiting a moment for one that is just being started anew; raises ClientError."""
+        try:
+            async with asyncio.timeout(RECORDER_WAIT_S):
+                while (worker := self._hub.choose("recorder")) is None or worker.pipe_address is None:
+                    self._came.clear()
+                    await self._came.wait()
+        except TimeoutError as error:
+            raise ClientError("recorder_unavailable") from error
+        return worker
 
     def _run(self, worker: Worker) -> None:
         self._worker = worker

@@ -70,6 +70,8 @@ class Presenter(asyncio.DatagramProtocol):
         self._endpoint = Endpoint(self._certificate)
         self._transport: asyncio.DatagramTransport | None = None
         self.publications: list[str] = []
+        self.sent_at_s = {"camera": 0.0, "microphone": 0.0}
+        """When what was sent last was captured (Unix time)."""
 
     def datagram_received(self, data: bytes, _address: object) -> None:
         """Take what the server sends (asyncio)."""
@@ -112,11 +114,13 @@ class Presenter(asyncio.DatagramProtocol):
             while start + audio / 50 + AUDIO_DELAY_S <= now:
                 timestamp = clocks[AUDIO_SSRC] + audio * OPUS_TICKS
                 self._send(AUDIO_SSRC, 111, [sounds[audio % len(sounds)].data], timestamp, sequence)
+                self.sent_at_s["microphone"] = start + audio / 50
                 audio += 1
             while start + video / FRAMES_PER_S + VIDEO_DELAY_S <= now:
                 frame = pictures[video % len(pictures)]
                 timestamp = clocks[VIDEO_SSRC] + video * FRAME_TICKS
                 self._send(VIDEO_SSRC, 96, encoded.payloads("vp8", frame, video), timestamp, sequence)
+                self.sent_at_s["camera"] = start + video / FRAMES_PER_S
                 video += 1
             if now - reported_at >= REPORT_INTERVAL_S:
                 reported_at = now
@@ -166,7 +170,7 @@ class Presenter(asyncio.DatagramProtocol):
 
 @dataclass(slots=True, frozen=True)
 class Marks:
-    """When flashes begin in a picture, or beeps in a sound: seconds on the file's timeline."""
+    """When flashes begin in a picture, or beeps in a sound: seconds from the recording's start."""
 
     times: list[float]
 
@@ -175,8 +179,8 @@ class Marks:
         return [at - min(others.times, key=lambda other: abs(other - at)) for at in self.times]
 
 
-def marks(path: Path) -> Marks:
-    """Decode a recorded file and find its flashes or beeps."""
+def marks(path: Path, start_s: float) -> Marks:
+    """Decode a recorded file, which begins at `start_s`, and find its flashes or beeps."""
     times: list[float] = []
     quiet_since = None
     with av.open(str(path)) as container:
@@ -200,4 +204,4 @@ def marks(path: Path) -> Marks:
                 if at_s - quiet_since > 0.5:
                     times.append(at_s)
                 quiet_since = at_s
-    return Marks(times)
+    return Marks([start_s + at_s for at_s in times])
