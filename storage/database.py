@@ -25,7 +25,14 @@ COMMAND_TIMEOUT_S = 30.0
 WRITES = "parvis_writes"
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 AWAY = (InterfaceError, OperationalError, PoolTimeout, OSError, TimeoutError)
-REFUSED = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+REFUSED = (
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    migrate.BrokenReference,
+    OSError,
+    TimeoutError,
+)
 
 
 class Database:

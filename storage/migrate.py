@@ -18,11 +18,15 @@ class UnknownRevision(Exception):
     """The tables were made by a version of Parvis that this one does not know."""
 
 
+class BrokenReference(Exception):
+    """A migration left rows that refer to nothing; it was undone."""
+
+
 async def upgrade(engine: AsyncEngine) -> None:
     """Apply the migrations that are missing, in one transaction: all of them, or none when one fails.
 
     On SQLite the engine's transactions must be those of `storage.database`, the writing ones. Raises
-    UnknownRevision, and whatever the driver raises.
+    UnknownRevision, BrokenReference, and whatever the driver raises.
     """
     async with engine.connect() as connection:
         await connection.run_sync(_upgrade)
@@ -52,7 +56,7 @@ def _upgrade(connection: Connection) -> None:
                 raise UnknownRevision(", ".join(sorted(strange)))
             command.upgrade(config, "head")
             if is_sqlite and (broken := connection.execute(text("PRAGMA foreign_key_check")).first()):
-                raise UnknownRevision(f"a row of {broken[0]} refers to nothing")
+                raise BrokenReference(f"a row of {broken[0]} refers to nothing")
     finally:
         if is_sqlite:
             _pragma(connection, "PRAGMA foreign_keys = ON")

@@ -51,7 +51,7 @@ class Place:
         """Run the archive while the block lasts."""
         listening = asyncio.Event()
         task = asyncio.create_task(self.archive.run(listening))
-        await asyncio.wait_for(listening.wait(), 10)
+        await asyncio.wait_for(listening.wait(), 60)
         try:
             yield
         finally:
@@ -60,13 +60,13 @@ class Place:
 
     async def until_recorded(self, wanted: Recording | None) -> None:
         """Wait until the database says so."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await self.recordings.get("abcd", "r1") != wanted:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
     async def until_said(self, count: int) -> list[Segment]:
         """Wait until so many segments are kept."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(said := await self.transcripts.between("abcd", 0, 2e9)) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return said
@@ -152,7 +152,7 @@ async def test_an_event_that_the_database_refuses_takes_no_other_along(place: Pl
     async with place.running():
         await place.bus.publish(events.RECORDING_TOPIC, events.encode(stopped(None, impossible)))
         await place.bus.publish(events.RECORDING_TOPIC, events.encode(other))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await place.recordings.get("abcd", "r2") is None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     assert await place.recordings.get("abcd", "r1") is None

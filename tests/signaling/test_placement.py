@@ -60,7 +60,7 @@ async def test_the_media_worker_of_a_room_and_the_load_of_workers_are_written_do
         return m.Done()
 
     async with house(tmp_path) as running, worker(running, obey), running.joined():
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             place = RoomPlace("")
             while place.worker is None:
                 await asyncio.sleep(0.01)

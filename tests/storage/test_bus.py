@@ -11,7 +11,7 @@ from tests.rig.engines import RedisServer, redis_server
 
 
 async def take(subscription: bus_module.Subscription, count: int) -> list[bytes]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return [await anext(subscription) for _ in range(count)]
 
 

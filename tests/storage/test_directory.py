@@ -12,7 +12,7 @@ LONG_S = 60.0
 
 
 async def gone(directory: Directory, key: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await directory.get(key) is not None:  # noqa: ASYNC110 - a server ends it, no event tells
             await asyncio.sleep(0.01)
 
