@@ -89,7 +89,7 @@ class WorkerHub:
         self.on_notice: Callable[[Worker, m.Notice], None] = lambda _worker, _notice: None
 
     def choose(self, kind: m.WorkerKind) -> Worker | None:
-        """Return the least loaded worker of a kind, or None."""
+        """Return the least loaded worker of a kind, rather one without a problem, or None."""
         able = [w for w in self.workers.values() if w.kind == kind and (w.load is None or w.load.jobs < w.capacity)]
         return min(able, key=lambda w: (w.problem is not None, w.load.jobs if w.load else 0), default=None)
 
