@@ -13,12 +13,10 @@ ENGLISH = (
 
 
 def day_and_time(at_s: float, language: str) -> str:
-    """Write a time (Unix seconds) as `24 novembre 2026, 14 h 30` or `November 24, 2026, 2:30 p.m.`."""
+    """Write a time (Unix seconds) as `24 novembre 2026, 14 h 30` or `November 24, 2026, 14:30`."""
     at = datetime.fromtimestamp(at_s).astimezone()
     if language == "en":
-        hour = at.hour % 12 or 12
-        half = "a.m." if at.hour < 12 else "p.m."
-        return f"{ENGLISH[at.month - 1]} {at.day}, {at.year}, {hour}:{at.minute:02} {half}"
+        return f"{ENGLISH[at.month - 1]} {at.day}, {at.year}, {at.hour}:{at.minute:02}"
     day = "1er" if at.day == 1 else str(at.day)
     return f"{day} {FRENCH[at.month - 1]} {at.year}, {at.hour} h {at.minute:02}"
 

@@ -73,6 +73,4 @@ async def test_a_link_that_was_altered_or_cut_lets_nobody_in(tmp_path: Path) -> 
             await luc.page.goto(link.split("#")[0])
             await luc.page.get_by_role("heading", name="Ce lien est incomplet").wait_for()
             await luc.page.goto(link[:-6] + ("AAAAAA" if not link.endswith("AAAAAA") else "BBBBBB"))
-            await luc.page.get_by_label("Votre nom").fill(LUC)
-            await luc.page.get_by_role("button", name="Entrer dans la visite").click()
             await luc.page.get_by_role("heading", name="Ce lien n'est pas valide").wait_for()

@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+from signaling.roles import RIGHTS, SOURCE_RIGHTS
+
 WEB = Path(__file__).parents[2] / "web"
 FRENCH, ENGLISH = (json.loads((WEB / f"locales/{name}.json").read_text("utf-8")) for name in ("fr", "en"))
 SOURCES = "".join(
@@ -51,3 +53,7 @@ def test_no_text_of_the_interface_stands_in_the_code() -> None:
     modules = re.sub(r"^\s*(//|\*|/\*\*).*$|/\*\*.*?\*/|=>", "", modules, flags=re.M)
     said = {text.strip() for text in re.findall(r">\s*([^\W\d_][^<>{}$`;()]+)<", modules)}
     assert said <= {"Parvis", "Ctrl", "A−", "A+"}
+
+
+def test_every_role_and_every_source_has_a_name() -> None:
+    assert {f"role_{role}" for role in RIGHTS} | {f"source_{source}" for source in SOURCE_RIGHTS} <= FRENCH.keys()

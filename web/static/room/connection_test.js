@@ -9,6 +9,9 @@ const WIDTH = 320;
 const HEIGHT = 180;
 const FRAMES_PER_S = 15;
 
+/** The link itself is no good: `text` says why, in the reader's language. */
+export class Refused extends Error {}
+
 /** @typedef {{verdict: "good" | "weak" | "blocked" | "unavailable", connectMs: number | null, rttMs: number | null, lossPercent: number | null}} Result */
 
 /** Pictures that no encoder can make small. */
@@ -65,7 +68,7 @@ async function measure(peer) {
 /**
  * Try the way to the media worker.
  * @param {string} visit @param {string} link the token @param {AbortSignal} signal ends the test early
- * @returns {Promise<Result>}
+ * @returns {Promise<Result>} throws Refused
  */
 export async function testConnection(visit, link, signal) {
   /** @type {Result} */
@@ -81,6 +84,7 @@ export async function testConnection(visit, link, signal) {
       body: peer.localDescription?.sdp,
       signal,
     });
+    if (response.status === 401) throw new Refused((await response.json()).text[document.documentElement.lang]);
     if (response.status !== 201) return nothing;
     const started = performance.now();
     await peer.setRemoteDescription({ type: "answer", sdp: await response.text() });
@@ -99,7 +103,8 @@ export async function testConnection(visit, link, signal) {
       rttMs: rtt_s === null ? null : Math.round(rtt_s * 1000),
       lossPercent: loss === null ? null : Math.round(loss * 1000) / 10,
     };
-  } catch {
+  } catch (error) {
+    if (error instanceof Refused) throw error;
     return nothing;
   } finally {
     picture.stop();

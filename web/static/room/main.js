@@ -25,7 +25,7 @@ function takeLink() {
 /** @param {string} reason @param {string} [text] the server's own sentence */
 function over(reason, text) {
   document.body.classList.remove("in-visit");
-  const title = reason === "error" ? (text ?? t("error_title")) : t(`${reason}_title`);
+  const title = text ?? t(`${reason}_title`);
   const lead = t(`${reason}_lead`);
   render(html`<${Over} title=${title} lead=${lead} again=${reason === "left" || reason === "error" || reason === "replaced"} />`, root);
   announce(title);
@@ -45,7 +45,8 @@ function enter(link, name, tracks, chosen) {
 const link = takeLink();
 if (link) {
   const onEnter = enter.bind(null, link);
-  render(html`<${Check} visit=${visitName} link=${link} onEnter=${onEnter} />`, root);
+  const onRefused = over.bind(null, "refused");
+  render(html`<${Check} visit=${visitName} link=${link} onEnter=${onEnter} onRefused=${onRefused} />`, root);
 } else render(html`<${Over} title=${t("check_no_link")} lead=${t("check_no_link_lead")} again=${false} />`, root);
 
 // A link pasted over this page changes the fragment only.

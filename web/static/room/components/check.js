@@ -1,7 +1,7 @@
 // Before entering: name, picture, microphone, sound, connection; and what to do when one of them does not work.
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { testConnection } from "../connection_test.js";
+import { Refused, testConnection } from "../connection_test.js";
 import { NONE, open } from "../devices.js";
 import { help, recognise } from "../help.js";
 import { keep, recall } from "../kept.js";
@@ -77,13 +77,17 @@ function Speaker({ speaker, devices, onChoose }) {
   </div>`;
 }
 
-/** @param {{visit: string, link: string, ends: AbortSignal}} props */
-function ConnectionTest({ visit, link, ends }) {
+/** @param {{visit: string, link: string, ends: AbortSignal, onRefused: (text: string) => void}} props */
+function ConnectionTest({ visit, link, ends, onRefused }) {
   const [result, setResult] = useState(/** @type {import("../connection_test.js").Result | null} */ (null));
   const run = async () => {
     setResult(null);
-    const found = await testConnection(visit, link, ends);
-    if (!ends.aborted) setResult(found);
+    try {
+      const found = await testConnection(visit, link, ends);
+      if (!ends.aborted) setResult(found);
+    } catch (error) {
+      if (error instanceof Refused && !ends.aborted) onRefused(error.message);
+    }
   };
   useEffect(() => void run(), []);
   const verdict = result?.verdict ?? "running";
@@ -100,9 +104,9 @@ function ConnectionTest({ visit, link, ends }) {
 }
 
 /**
- * @param {{visit: string, link: string, onEnter: (name: string, tracks: Tracks, chosen: import("../visit.js").Chosen) => void}} props
+ * @param {{visit: string, link: string, onRefused: (text: string) => void, onEnter: (name: string, tracks: Tracks, chosen: import("../visit.js").Chosen) => void}} props
  */
-export function Check({ visit, link, onEnter }) {
+export function Check({ visit, link, onRefused, onEnter }) {
   const [chosen, setChosen] = useState({ camera: recall("camera"), microphone: recall("microphone"), speaker: recall("speaker") });
   const [tracks, setTracks] = useState(/** @type {Tracks} */ ({}));
   const [problems, setProblems] = useState(/** @type {Problem[]} */ ([]));
@@ -135,6 +139,14 @@ export function Check({ visit, link, onEnter }) {
     setChosen(next);
     keep(device, id);
     if (device !== "speaker") start(next);
+  };
+
+  const refused = async (/** @type {string} */ text) => {
+    ends.abort();
+    const { camera, microphone } = await opening.current;
+    camera?.stop();
+    microphone?.stop();
+    onRefused(text);
   };
 
   const enter = async (/** @type {Event} */ event) => {
@@ -178,7 +190,7 @@ export function Check({ visit, link, onEnter }) {
         onChoose=${(/** @type {string} */ id) => choose("microphone", id)} />
       <${Meter} track=${tracks.microphone} />
       <${Speaker} speaker=${chosen.speaker} devices=${devices.speaker} onChoose=${(/** @type {string} */ id) => choose("speaker", id)} />
-      <${ConnectionTest} visit=${visit} link=${link} ends=${ends.signal} />
+      <${ConnectionTest} visit=${visit} link=${link} ends=${ends.signal} onRefused=${refused} />
     </div>
     <div class="actions enter">
       <button class="primary large" type="submit" disabled=${entering}>${t(entering ? "link_entering" : "check_enter")}</button>
