@@ -17,6 +17,10 @@ export function theme(wanted) {
     root.dataset.theme = chosen;
     const scheme = document.querySelector("meta[name=color-scheme]");
     scheme?.setAttribute("content", chosen === "auto" ? "light dark" : chosen);
+    for (const link of document.querySelectorAll("a[data-theme-choice]")) {
+      if (link instanceof HTMLAnchorElement && link.dataset.themeChoice === chosen) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
     void fetch(`/theme/${chosen}`, { redirect: "manual" });
   }
   return root.dataset.theme ?? "auto";
@@ -28,6 +32,4 @@ document.addEventListener("click", (event) => {
   if (!(link instanceof HTMLAnchorElement)) return;
   event.preventDefault();
   theme(link.dataset.themeChoice);
-  for (const each of document.querySelectorAll("a[data-theme-choice]")) each.removeAttribute("aria-current");
-  link.setAttribute("aria-current", "true");
 });

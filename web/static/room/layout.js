@@ -8,6 +8,7 @@ const WIDEST = 16 / 9;
 const TALLEST = 3 / 4;
 /** A single face may fill an upright phone. */
 const ONE_TALLEST = 1 / 2;
+const SCREEN_TALLEST = 4 / 3;
 const PHONE = 720;
 
 /**
@@ -67,7 +68,7 @@ export function layout(items, width, height) {
       rest.y += main.height + GAP;
       rest.height = strip;
     }
-    grid(screens, main, boxes, ONE_TALLEST);
+    grid(screens, main, boxes, SCREEN_TALLEST);
     grid(people, rest, boxes, 1);
     return boxes;
   }

@@ -27,7 +27,8 @@ function over(reason, text) {
   document.body.classList.remove("in-visit");
   const title = text ?? t(`${reason}_title`);
   const lead = t(`${reason}_lead`);
-  render(html`<${Over} title=${title} lead=${lead} again=${reason === "left" || reason === "error" || reason === "replaced"} />`, root);
+  const again = reason === "left" || reason === "error" || reason === "replaced";
+  render(html`<${Over} title=${title} lead=${lead} again=${again} wrong=${reason === "error" || reason === "refused"} />`, root);
   announce(title);
   root.querySelector("h1")?.focus();
 }
@@ -47,7 +48,7 @@ if (link) {
   const onEnter = enter.bind(null, link);
   const onRefused = over.bind(null, "refused");
   render(html`<${Check} visit=${visitName} link=${link} onEnter=${onEnter} onRefused=${onRefused} />`, root);
-} else render(html`<${Over} title=${t("check_no_link")} lead=${t("check_no_link_lead")} again=${false} />`, root);
+} else render(html`<${Over} title=${t("check_no_link")} lead=${t("check_no_link_lead")} again=${false} wrong=${true} />`, root);
 
 // A link pasted over this page changes the fragment only.
 addEventListener("hashchange", () => location.hash.length > 1 && location.reload());

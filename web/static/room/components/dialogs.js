@@ -46,7 +46,10 @@ function Question({ title, lead, choices, onClose }) {
 /** @param {{visit: import("../visit.js").Visit}} props */
 export function Dialogs({ visit }) {
   const asking = visit.asking.value;
-  const close = () => (visit.asking.value = null);
+  const close = () => {
+    // The event of a dialog that was closed comes late: by then another question may be open.
+    if (visit.asking.value === asking) visit.asking.value = null;
+  };
   switch (asking?.kind) {
     case "leave":
       return html`<${Question} title=${t("leave_title")} lead=${t("leave_lead")} onClose=${close} choices=${[

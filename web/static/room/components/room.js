@@ -103,10 +103,10 @@ export function Room({ visit }) {
   </div>`;
 }
 
-/** The visit is over for this person. @param {{title: string, lead: string, again: boolean}} props */
-export function Over({ title, lead, again }) {
+/** The visit is over for this person, or cannot begin. @param {{title: string, lead: string, again: boolean, wrong?: boolean}} props */
+export function Over({ title, lead, again, wrong = false }) {
   return html`<section class="card over">
-    <${Icon} name="check" />
+    <${Icon} name=${wrong ? "warning" : "check"} />
     <h1 tabindex="-1">${title}</h1>
     <p class="lead">${lead}</p>
     <div class="actions">

@@ -8,6 +8,8 @@ import { Bars, Icon } from "./icons.js";
 import { Picture } from "./track.js";
 
 const WEAK = 2;
+/** Where one's own name does not fit, "You" says as much. */
+const NARROW = 240;
 
 /** @param {string} name */
 function initials(name) {
@@ -64,7 +66,7 @@ function Tile({ visit, person, box, screen }) {
       ${screen
         ? html`<span class="name">${t("screen_of", { name: person.name })}</span>`
         : html`${is.muted && html`<${Icon} name="microphone_off" /><span class="visually-hidden">${t("muted")}</span>`}
-            <span class="name">${person.name}${is.self ? ` (${t("you")})` : ""}</span>
+            <span class="name">${is.self && size.width < NARROW ? t("you_alone") : `${person.name}${is.self ? ` (${t("you")})` : ""}`}</span>
             ${is.speaks && html`<span class="visually-hidden">${t("speaking")}</span>`}
             ${is.hand && html`<span class="state"><${Icon} name="hand" />${t("hand_raised")}</span>`}
             ${is.away && html`<span class="state">${t("away")}</span>`}
