@@ -13,8 +13,8 @@ from sfu.serial import unwrap
 WINDOW_S = 60.0
 """How long a smallest difference counts; clocks drift by less than a few ms in this time."""
 
-STEP_S = 5.0
-"""A difference that changes by more is no delay of the network: the publisher's clock was set."""
+STEP_S = 30.0
+"""A difference that changes by more is no delay, not even that of a server that stood still: the clock was set."""
 
 
 class PeerClock:

@@ -29,6 +29,14 @@ def test_the_smallest_delay_of_the_last_minute_counts() -> None:
     assert peer.offset_s == pytest.approx(0.100)
 
 
+def test_reports_that_waited_while_the_server_stood_still_do_not_move_the_clock() -> None:
+    peer = PeerClock()
+    peer.report(0.0, 0.002)
+    for second in range(1, 9):
+        peer.report(float(second), 8.4)
+        assert peer.offset_s == pytest.approx(0.002)
+
+
 def test_a_publisher_whose_clock_is_set_is_on_time_again_at_its_next_report() -> None:
     peer = PeerClock()
     video = StreamClock(peer, 90_000)
