@@ -179,6 +179,14 @@ class WatchPublication(Struct, tag="watch_publication", frozen=True):
     publications: list[PublicationId]
 
 
+class RestartIce(Struct, tag="restart_ice", frozen=True):
+    """Give a peer new ICE credentials for the browser's new ones. Answered with `IceCredentials`."""
+
+    peer: PeerId
+    ufrag: str
+    password: str
+
+
 class OpenPipe(Struct, tag="open_pipe", frozen=True):
     """Send a publication to `address` as described by `spec`."""
 
@@ -253,7 +261,7 @@ class StopRecording(Struct, tag="stop_recording", frozen=True):
 
 Command = (
     OpenRoom | CloseRoom | Publish | OpenSubscriber | Subscribe | Unsubscribe | SubscriberAnswer | SelectLayer
-    | PausePublication | ClosePeer | WatchPublication | OpenPipe | ClosePipe | StartCaptions | StopCaptions
+    | PausePublication | ClosePeer | WatchPublication | RestartIce | OpenPipe | ClosePipe | StartCaptions | StopCaptions
     | StartRecording | RecordTrack | StopTrack | StopRecording
 )  # fmt: skip
 
@@ -285,6 +293,13 @@ class SessionDescription(Struct, tag="session_description", frozen=True):
     sdp: str
 
 
+class IceCredentials(Struct, tag="ice_credentials", frozen=True):
+    """The media worker's end of a restarted ICE session."""
+
+    ufrag: str
+    password: str
+
+
 class RecordedTrack(Struct, frozen=True):
     """One finished file of a recording. Offsets are from the recording's start."""
 
@@ -311,7 +326,7 @@ class RecordingClosed(Struct, tag="recording_closed", frozen=True):
     tracks: list[RecordedTrack]
 
 
-Result = Done | Failed | SessionDescription | RecordingClosed
+Result = Done | Failed | SessionDescription | IceCredentials | RecordingClosed
 
 
 class Reply(Struct, tag="reply", frozen=True):

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, web
 
 from accounts.links import JoinLink, LinkError, LinkSigner
+from control import messages as m
 from sfu.errors import NegotiationError
 from sfu.wire import ice_fragment
+from sfu.wire.ice_fragment import IceFragment
 from signaling.errors import ClientError
 from signaling.limits import TokenBucket
 from signaling.problems import language_of, problem
@@ -148,23 +150,38 @@ class MediaEndpoint:
         return room, session
 
     async def _change(self, request: web.Request) -> web.Response:
-        """Take trickled candidates, which need nothing more: we are ICE-lite (RFC 9725 section 4.3)."""
-        _, session = self._find(request)
+        """Take trickled candidates, which need nothing more as we are ICE-lite, or restart (RFC 9725 section 4.3)."""
+        room, session = self._find(request)
         if not session.changes.take(time.monotonic()):
             raise ClientError("too_fast")
         text = await _body(request, ice_fragment.MEDIA_TYPE, ice_fragment.MAX_CHARACTERS)
         wanted = request.headers.get(hdrs.IF_MATCH)
         if wanted is None:
             raise ClientError("precondition_required")
-        if wanted not in ("*", '"*"') and session.etag not in [tag.strip() for tag in wanted.split(",")]:
+        anyhow = wanted in ("*", '"*"')
+        if not anyhow and session.etag not in [tag.strip() for tag in wanted.split(",")]:
             raise ClientError("precondition_failed")
         try:
             fragment = ice_fragment.parse(text)
         except NegotiationError as error:
             raise ClientError(error.code, reason=str(error)) from error
-        if fragment.ufrag != session.ufrag or not session.mids.issuperset(fragment.mids):
+        if not session.mids.issuperset(fragment.mids):
             raise ClientError("ice_mismatch")
-        return web.Response(status=204)
+        if fragment.ufrag == session.ufrag:
+            return web.Response(status=204)
+        if not anyhow:
+            raise ClientError("ice_mismatch", reason="a restart comes with If-Match: *")
+        return await self._restart(room, session, fragment)
+
+    async def _restart(self, room: Room, session: HttpSession, fragment: IceFragment) -> web.Response:
+        peer = session.publisher or session.subscriber
+        if peer is None:
+            raise ClientError("not_found")
+        made = await room.ask(m.RestartIce(peer, fragment.ufrag, fragment.password))
+        assert isinstance(made, m.IceCredentials)
+        session.restarted(fragment.ufrag)
+        body = ice_fragment.serialize(made.ufrag, made.password).encode()
+        return web.Response(body=body, content_type=ice_fragment.MEDIA_TYPE, headers={"ETag": session.etag})
 
 
 def _options(methods: str, headers: dict[str, str]) -> web.Response:

@@ -122,14 +122,16 @@ class HttpSession(Session):
         self.endpoint = endpoint
         self.id = secrets.token_urlsafe(24)
         """The last part of its resource's URL: who knows it may end the session."""
-        self.etag = f'"{secrets.token_hex(8)}"'
-        """Names the ICE session (RFC 9725 section 4.3.1)."""
-        self.ufrag = ufrag
-        """The client's own."""
+        self.restarted(ufrag)
         self.mids = mids
         self.watched: set[PublicationId] = set()
         """What a viewer receives; with the last of it the session ends."""
         self.changes = TokenBucket(rate=5, burst=20)
+
+    def restarted(self, ufrag: str) -> None:
+        """Begin an ICE session: the client's `ufrag`, and an `etag` to name it (RFC 9725 section 4.3.1)."""
+        self.ufrag = ufrag
+        self.etag = f'"{secrets.token_hex(8)}"'
 
     @property
     def connected(self) -> bool:

@@ -59,6 +59,18 @@ class IceLite:
         self._transactions: dict[bytes, Address] = {}
         self._proofs: dict[Address, tuple[bytes, float]] = {}
 
+    @property
+    def local_ufrag(self) -> str:
+        """Ours."""
+        return self._ufrag.decode()
+
+    def restarted(self, local_ufrag: str, local_password: str, remote_ufrag: str, remote_password: str) -> "IceLite":
+        """Return the next ICE session of the same transport (RFC 8445 section 9): new credentials, the same address."""
+        made = IceLite(local_ufrag, local_password, self._random_bytes)
+        made.remote_ufrag, made.remote_password = remote_ufrag, remote_password
+        made.selected, made.settled = self.selected, self.settled
+        return made
+
     def receive(self, data: bytes, address: Address, now: float) -> list[bytes] | None:
         """Take a datagram; return what is to be sent back to this address, or None for what is not authentic."""
         try:

@@ -71,8 +71,12 @@ class Peer:
         self.id = peer
         self.ufrag = ufrag
         self.password = password
+        self.ufrags = {ufrag}
+        """Ours, under which checks may come."""
         self._certificate = certificate
         self._ice = IceLite(ufrag, password, random_bytes)
+        self._next_ice: IceLite | None = None
+        """After a restart, until its first check came: the old session goes on until then."""
         self._consent_timeout_s = consent_timeout_s
         self._dtls: DtlsEndpoint | None = None
         self._early: list[bytes] = []
@@ -120,6 +124,17 @@ class Peer:
         for data in early:
             self.receive_dtls(data)
 
+    def restart_ice(self, ufrag: str, password: str, remote_ufrag: str, remote_password: str) -> set[str]:
+        """Take new credentials for both ends; DTLS, keys and media go on (RFC 8445 section 9).
+
+        Returns our earlier ufrags that are good no more. The one in use is, until the first check with the new one.
+        """
+        self.ufrag, self.password = ufrag, password
+        self._next_ice = self._ice.restarted(ufrag, password, remote_ufrag, remote_password)
+        good = {self._ice.local_ufrag, ufrag}
+        stale, self.ufrags = self.ufrags - good, good
+        return stale
+
     def holds(self, address: Address, now: float) -> bool:
         """Return whether an address is this peer's and no other's: it proved it a short time ago."""
         return not self.closed and now - self.addresses.get(address, float("-inf")) < HOLD_S
@@ -127,7 +142,13 @@ class Peer:
     def receive_stun(self, data: bytes, address: Address, now: float) -> bool:
         """Take a STUN datagram; return False for anything but an authenticated Binding message: it has no effect."""
         before = self._ice.selected
-        replies = self._ice.receive(data, address, now)
+        replies = None
+        if self._next_ice is not None:
+            replies = self._next_ice.receive(data, address, now)
+            if replies is not None:
+                self._ice, self._next_ice = self._next_ice, None
+        if replies is None:
+            replies = self._ice.receive(data, address, now)
         if replies is None:
             return False
         self.addresses[address] = now

@@ -56,6 +56,9 @@ class Commands:
                     self._pause(command, now)
                 case m.ClosePeer():
                     self._roster.remove_peer(command.peer)
+                case m.RestartIce():
+                    restarted = self._roster.restart_ice(command.peer, command.ufrag, command.password)
+                    return m.IceCredentials(restarted.ufrag, restarted.password)
                 case m.WatchPublication():
                     return self._watch(command, now)
                 case m.OpenPipe():

@@ -114,6 +114,17 @@ class Roster:
         self._by_ufrag[made.ufrag] = made
         return made
 
+    def restart_ice(self, name: PeerId, ufrag: str, password: str) -> Peer:
+        """Give a peer new credentials of ours for the browser's new ones; raises LookupError."""
+        if name not in self.peers:
+            raise LookupError(f"peer {name}")
+        peer = self.peers[name]
+        random_bytes = self._options.random_bytes
+        for stale in peer.restart_ice(random_bytes(12).hex(), random_bytes(16).hex(), ufrag, password):
+            del self._by_ufrag[stale]
+        self._by_ufrag[peer.ufrag] = peer
+        return peer
+
     def local(self, peer: Peer) -> LocalTransport:
         """Return our end of a peer's transport."""
         return LocalTransport(
@@ -222,7 +233,8 @@ class Roster:
         peer.close()
         for datagram, address in peer.datagrams_to_send():
             self._outlet.send(memoryview(datagram), len(datagram), address)
-        self._by_ufrag.pop(peer.ufrag, None)
+        for ufrag in peer.ufrags:
+            self._by_ufrag.pop(ufrag, None)
         for address in list(peer.addresses):
             self._forget(peer, address)
 

@@ -40,6 +40,34 @@ PLAY = """async ([url, token]) => {
   await connection.setRemoteDescription({ type: "answer", sdp: text });
 }"""
 
+RESTART = """async () => {
+  const connection = window.connection;
+  const of = (sdp, name) => sdp.match(new RegExp(`a=${name}:(.*)`))[1].trim();
+  const before = connection.localDescription.sdp;
+  await connection.setLocalDescription(await connection.createOffer({ iceRestart: true }));
+  const offer = connection.localDescription.sdp;
+  if (of(offer, "ice-ufrag") === of(before, "ice-ufrag")) throw new Error("no restart");
+  const response = await fetch(window.resource, {
+    method: "PATCH",
+    headers: { "Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*" },
+    body: ["ice-ufrag", "ice-pwd"].map((name) => `a=${name}:${of(offer, name)}\\r\\n`).join(""),
+  });
+  const text = await response.text();
+  if (response.status !== 200) throw new Error(text);
+  let answer = connection.remoteDescription.sdp;
+  for (const name of ["ice-ufrag", "ice-pwd"]) {
+    answer = answer.replace(new RegExp(`a=${name}:.*`, "g"), `a=${name}:${of(text, name)}`);
+  }
+  await connection.setRemoteDescription({ type: "answer", sdp: answer });
+  return of(text, "ice-ufrag");
+}"""
+"""Restart ICE as RFC 9725 section 4.3.3 says; return the server's new ufrag."""
+
+SELECTED = """async () => {
+  for (const each of (await window.connection.getStats()).values())
+    if (each.type === "transport") return each.iceRole && each.selectedCandidatePairChanges;
+}"""
+
 DELAY = """async (began) => {
   const player = document.querySelector("video");
   const canvas = new OffscreenCanvas(640, 360);
@@ -167,4 +195,9 @@ async def test_chromium_sees_and_hears_ffmpeg_in_the_room_and_by_whep(tmp_path: 
                 await anne.grows("Encodeur camera", before)
                 await screen.page.evaluate(PLAY, list(endpoint(link, "whep")))
                 await screen.until(GROWN, ["video", 30])
+                changes = await screen.page.evaluate(SELECTED)
+                assert len(await screen.page.evaluate(RESTART)) == 24
+                await screen.until(f"async (before) => (await ({SELECTED})()) > before", changes)
+                received = await screen.page.evaluate(RECEIVED)
+                await screen.until(GROWN, ["video", received["video"] + 30])
             assert (anne.errors, screen.errors) == ([], [])

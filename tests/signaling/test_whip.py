@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from sfu.wire import ice_fragment
 from signaling import messages as s
 from tests.signaling.house import Client, House, house, media_worker
 from tests.signaling.offers import FFMPEG, crlf
@@ -204,6 +205,28 @@ async def test_trickled_candidates_of_the_session_are_taken_and_others_are_not(t
             assert await patch(nonsense, If_Match=tag) == (400, "malformed")
         assert await patch(FRAGMENT + "a=x:" + "y" * 20_000, If_Match=tag) == (413, "too_large")
         assert (await ask(running, "GET", resource)).status == 204
+
+
+async def test_ice_restarts_with_new_credentials_on_both_sides_and_another_tag(tmp_path: Path) -> None:
+    async with visit(tmp_path) as (running, _):
+        begun = await post(running)
+        resource, kind = begun.headers["Location"], {"Content_Type": "application/trickle-ice-sdpfrag"}
+        restart = crlf("a=ice-ufrag:ysXw\na=ice-pwd:vw5LmwG4y/e6dPP/zAP9Gp5k\n")
+        refused = await ask(running, "PATCH", resource, restart, If_Match=begun.headers["ETag"], **kind)
+        assert (refused.status, refused.code) == (422, "ice_mismatch")
+        seen = {begun.headers["ETag"]}
+        for ufrag in ("ysXw", "another1"):
+            done = await ask(running, "PATCH", resource, restart.replace("ysXw", ufrag), If_Match="*", **kind)
+            assert (done.status, done.headers["Content-Type"]) == (200, "application/trickle-ice-sdpfrag")
+            made = ice_fragment.parse(done.text)
+            assert made.ufrag not in begun.text
+            assert done.headers["ETag"] not in seen
+            seen.add(done.headers["ETag"])
+        stale = await ask(running, "PATCH", resource, FRAGMENT, If_Match=begun.headers["ETag"], **kind)
+        assert (stale.status, stale.code) == (412, "precondition_failed")
+        late = FRAGMENT.replace("15a4a42c", "another1")
+        taken = await ask(running, "PATCH", resource, late, If_Match=done.headers["ETag"], **kind)
+        assert (taken.status, "ETag" in taken.headers) == (204, False)
 
 
 async def test_beginning_again_and_again_is_slowed_down(tmp_path: Path) -> None:
