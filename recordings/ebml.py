@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from struct import pack, unpack
+from struct import pack
 from typing import Protocol
 
 from recordings.errors import MalformedFileError
@@ -109,12 +109,3 @@ def children(data: Readable, start: int, end: int) -> Iterator[Element]:
 def unsigned_of(data: Readable, found: Element) -> int:
     """Return an unsigned integer element's value."""
     return int.from_bytes(data[found.start : found.end], "big")
-
-
-def real_of(data: Readable, found: Element) -> float:
-    """Return an eight-byte float element's value; raises MalformedFileError."""
-    raw = data[found.start : found.end]
-    if len(raw) != 8:
-        raise MalformedFileError(f"the number at {found.at} does not have eight bytes")
-    value: float = unpack("!d", raw)[0]
-    return value
