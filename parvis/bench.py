@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-NAMES = ("forwarding", "transcribe")
+NAMES = ("adapt", "forwarding")
 PACKAGES = (
     "cryptography",
     "uvloop",
