@@ -124,7 +124,7 @@ class Sender:
         if cluster is not None:  # everything that leaves during a burst is part of it
             cluster.sent_bytes += size
             cluster.sent_packets += 1
-        sequence = self.log.sent(1, size, size, self._clock.now, cluster.number if cluster else 0)
+        sequence = self.log.sent(size, self._clock.now, cluster.number if cluster else 0)
         self._down.send(size, lambda: self.viewer.arrived(sequence, size, packet))
 
     def _nack(self, lost: list[int]) -> None:

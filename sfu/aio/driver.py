@@ -8,12 +8,8 @@ from control import messages as m
 from sfu.aio.udp import UdpSocket
 from sfu.rooms.engine import Engine
 
-URGENT_S = 0.02
-"""How soon timers are looked after when something is missing."""
 FLOWING_S = 0.05
-"""…and otherwise, while packets flow: together with a batch, since a wake-up of its own costs as much."""
-IDLE_S = 0.1
-"""…and when nothing flows."""
+"""While packets flow, timers are looked after together with a batch: a wake-up of its own costs as much."""
 MAX_BATCH = 256
 """Datagrams taken in one go before timers and the control channel get their turn."""
 
@@ -36,7 +32,7 @@ class Driver:
     def start(self) -> None:
         """Begin to receive and to keep time."""
         self._loop.add_reader(self._udp.fileno(), self._readable)
-        self._timer = self._loop.call_later(IDLE_S, self._tick)
+        self._timer = self._loop.call_later(FLOWING_S, self._tick)
 
     def close(self) -> None:
         """Stop."""
@@ -79,19 +75,18 @@ class Driver:
             if len(datagrams) < full:
                 break
         engine.flush()
-        waited = now - self._ticked_at
-        if waited >= FLOWING_S or (waited >= URGENT_S and engine.urgent):
+        if now - self._ticked_at >= min(FLOWING_S, engine.patience_s):
             self._handle_timeout(now, at_s)
-        if engine.urgent:
-            self._wake_at(now + URGENT_S)
+        if engine.patience_s < FLOWING_S:
+            self._wake_at(now + engine.patience_s)
         self._tell()
 
     def _tick(self) -> None:
         now = time.monotonic()
         self._timer = None
-        if self._engine.urgent or now - self._ticked_at >= FLOWING_S:
+        if now - self._ticked_at >= min(FLOWING_S, self._engine.patience_s):
             self._handle_timeout(now, time.time())
-        self._wake_at(now + (URGENT_S if self._engine.urgent else IDLE_S))
+        self._wake_at(now + self._engine.patience_s)
         self._tell()
 
     def _handle_timeout(self, now: float, at_s: float) -> None:

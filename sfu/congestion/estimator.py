@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sfu.congestion.arrivals import ArrivalGroups
 from sfu.congestion.delay import DelayControl
-from sfu.congestion.loss import LossControl
+from sfu.congestion.loss import MUCH, LossControl
 from sfu.congestion.probe import Cluster, Prober
 from sfu.congestion.sent import PacketResult
 from sfu.congestion.throughput import Delivery, Throughput
@@ -33,23 +33,16 @@ class Estimator:
     """The send-side estimate of one transport: give it feedback, ask `target_bps`, let `probe` look for more."""
 
     __slots__ = (
-        "_calm_until",
-        "_delay",
-        "_delivery",
-        "_groups",
-        "_least_rtt_s",
-        "_loss",
-        "_prober",
-        "_throughput",
-        "_trend",
-        "rtt_s",
-        "target_bps",
-    )
+        "_calm_until", "_delay", "_delivery", "_groups", "_least_rtt_s", "_loss", "_prober", "_throughput", "_trend",
+        "congested_at", "rtt_s", "target_bps",
+    )  # fmt: skip
 
     def __init__(self, now: float, start_bps: float = START_BPS) -> None:
         self.target_bps = start_bps
         """What may be sent, in bit/s of UDP payload."""
         self.rtt_s = FIRST_RTT_S
+        self.congested_at = float("-inf")
+        """When the path was last found to carry less than it was given."""
         self._groups = ArrivalGroups()
         self._trend = DelayTrend()
         self._throughput = Throughput()
@@ -98,6 +91,8 @@ class Estimator:
             over, usage = False, "normal"
         self._delay.update("over" if over else usage, self._throughput.bps, limited_bps, self.rtt_s, now)
         self._loss.update(len(results), len(results) - len(arrived), self._throughput.bps, self.rtt_s, now)
+        if over or self._loss.fraction > MUCH:
+            self.congested_at = now
         if over:
             self._prober.congested(now)
         self.target_bps = max(MIN_BPS, min(MAX_BPS, self._delay.target_bps, self._loss.target_bps))

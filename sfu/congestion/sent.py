@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sfu.serial import unwrap
 from sfu.wire.twcc import REFERENCE_US
 
-MAX_RUNS = 4096
-MAX_AGE_S = 10.0
+MAX_RUNS = 2048
+"""Remembered; of a receiver that sends no feedback the older ones are forgotten."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -25,44 +25,30 @@ class PacketResult:
     """Number of the probe cluster that it was part of; 0 for none."""
 
 
-@dataclass(slots=True)
-class _Run:
-    """Packets with consecutive numbers that were sent at once: all of `size` bytes but the last one."""
-
-    first: int
-    count: int
-    size: int
-    last_size: int
-    sent_at: float
-    probe: int
+Run = tuple[int, int, int, int, float, int]
+"""(first sequence number, packets, size of each, size of the last one, when, probe): packets that left at once."""
 
 
 class SentLog:
     """The transport-wide sequence numbers of one transport, and what was sent under them.
 
-    Packets are noted by runs, as the hot path sends them, not one by one.
+    Packets are noted by runs, as they are sent. The hot path (`sfu.rooms.forward`) does by itself what `sent` does.
     """
 
-    __slots__ = ("_reference_us", "_runs", "_settled", "in_flight", "next")
+    __slots__ = ("_reference_us", "_settled", "next", "runs")
 
     def __init__(self) -> None:
         self.next = 1
         """The number of the packet to be sent next, unwrapped; the wire carries its low 16 bits."""
-        self.in_flight = 0
-        """Bytes sent that no feedback has spoken of yet."""
-        self._runs: deque[_Run] = deque()
+        self.runs: deque[Run] = deque(maxlen=MAX_RUNS)
         self._settled = 0
         self._reference_us: int | None = None
 
-    def sent(self, count: int, size: int, last_size: int, now: float, probe: int = 0) -> int:
-        """Note packets that leave now; return the number of the first of them."""
+    def sent(self, size: int, now: float, probe: int = 0) -> int:
+        """Note a packet that leaves now; return its number."""
         first = self.next
-        self.next = first + count
-        runs = self._runs
-        runs.append(_Run(first, count, size, last_size, now, probe))
-        self.in_flight += size * (count - 1) + last_size
-        while len(runs) > MAX_RUNS or now - runs[0].sent_at > MAX_AGE_S:
-            self._drop()
+        self.next = first + 1
+        self.runs.append((first, 1, size, size, now, probe))
         return first
 
     def acknowledged(self, reference_us: int, packets: list[tuple[int, int | None]]) -> list[PacketResult]:
@@ -76,22 +62,19 @@ class SentLog:
             ticks = unwrap(reference_us // REFERENCE_US, self._reference_us // REFERENCE_US, 24)
             self._reference_us = ticks * REFERENCE_US
         results: list[PacketResult] = []
-        runs = self._runs
+        runs = self.runs
         for number, after_us in packets:
             sequence = unwrap(number, self._settled, 16)
             if sequence <= self._settled or sequence >= self.next:
                 continue
-            while runs and runs[0].first + runs[0].count <= sequence:
-                self._drop()
+            while runs and runs[0][0] + runs[0][1] <= sequence:
+                runs.popleft()
             self._settled = sequence
-            if not runs or runs[0].first > sequence:
-                continue
-            run = runs[0]
-            size = run.last_size if sequence == run.first + run.count - 1 else run.size
+            if not runs or runs[0][0] > sequence:
+                continue  # too long ago
+            first, count, size, last_size, sent_at, probe = runs[0]
+            if sequence == first + count - 1:
+                size = last_size
             arrived_at = None if after_us is None else (self._reference_us + after_us) / 1e6
-            results.append(PacketResult(sequence, size, run.sent_at, arrived_at, run.probe))
+            results.append(PacketResult(sequence, size, sent_at, arrived_at, probe))
         return results
-
-    def _drop(self) -> None:
-        run = self._runs.popleft()
-        self.in_flight -= run.size * (run.count - 1) + run.last_size

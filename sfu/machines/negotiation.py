@@ -117,6 +117,8 @@ class SendTrack:
     cname: str
     stream_id: str
     track_id: str
+    sequence_extension: int | None
+    """Id of the transport-wide sequence number's header extension; None: without congestion feedback."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -125,6 +127,8 @@ class SubscriberAgreement:
 
     remote: RemoteTransport
     accepted: dict[str, bool]
+    gives_feedback: bool
+    """Whether it will tell of the transport-wide sequence numbers."""
 
 
 def answer_publisher(offer: str, *, local: LocalTransport, allowed: dict[str, TrackSource]) -> PublisherAgreement:
@@ -183,7 +187,8 @@ class SubscriberSession:
             section.mid: section.port != 0 and section.direction in ("recvonly", "sendrecv")
             for section in description.sections
         }
-        return SubscriberAgreement(_remote(description), accepted)
+        feedback = any(TRANSPORT_SEQUENCE_NUMBER in section.extensions for section in description.sections)
+        return SubscriberAgreement(_remote(description), accepted, feedback)
 
 
 @dataclass(slots=True, frozen=True)
@@ -203,6 +208,12 @@ class ViewerSection:
     kind: str
     codecs: list[tuple[Codec, ViewerCodec]]
     offered: MediaSection
+
+    @property
+    def sequence_extension(self) -> int | None:
+        """The viewer's id of the transport-wide sequence number; None when it has none that fits one byte."""
+        identifier = self.offered.extensions.get(TRANSPORT_SEQUENCE_NUMBER, 0)
+        return identifier if 0 < identifier < 15 else None
 
     def codec(self, name: Codec, fmtp: str) -> ViewerCodec | None:
         """Return how the viewer takes a codec; of several H.264 profiles that of `fmtp`, if it is among them."""
@@ -413,6 +424,9 @@ def _sending(track: SendTrack) -> list[str]:
     fmtp = OPUS_FMTP if track.codec == "opus" else track.fmtp
     if fmtp:
         lines.append(f"a=fmtp:{track.payload_type} {fmtp}")
+    if track.sequence_extension is not None:
+        lines.append(f"a=extmap:{track.sequence_extension} {TRANSPORT_SEQUENCE_NUMBER}")
+        lines.append(f"a=rtcp-fb:{track.payload_type} transport-cc")
     if track.kind == "video":
         lines += [f"a=rtcp-fb:{track.payload_type} {feedback}" for feedback in ("nack", "nack pli", "ccm fir")]
     if track.rtx_payload_type is not None and track.rtx_ssrc is not None:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from control.ids import PeerId
 from sfu.congestion.allowance import Allowance
+from sfu.congestion.sent import SentLog
 from sfu.errors import MalformedPacketError, NegotiationError
 from sfu.machines.certificate import Certificate
 from sfu.machines.dtls import DtlsEndpoint, FingerprintError
@@ -96,6 +97,12 @@ class Peer:
         """How many SRTCP packets are taken."""
         self.closed = False
         self.bytes_sent = 0
+        self.log: SentLog | None = None
+        """What was sent under transport-wide sequence numbers; None towards who gives no feedback."""
+        self.sequence_extension = 0
+        """Id of the header extension that carries them."""
+        self.probe = 0
+        """Number of the probe cluster that leaves now; 0 for none."""
 
     @property
     def connected(self) -> bool:

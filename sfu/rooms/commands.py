@@ -49,7 +49,7 @@ class Commands:
                         subscriber.remove(publication)
                     self._roster.offer(subscriber)
                 case m.SubscriberAnswer():
-                    self._answer(command)
+                    self._answer(command, now)
                 case m.SelectLayer():
                     self._select_layer(command, now)
                 case m.PausePublication():
@@ -113,11 +113,11 @@ class Commands:
                 subscriber.add(publication)
         self._roster.offer(subscriber)
 
-    def _answer(self, command: m.SubscriberAnswer) -> None:
+    def _answer(self, command: m.SubscriberAnswer, now: float) -> None:
         subscriber = self._roster.subscriber(command.peer)
         if command.revision != subscriber.revision or subscriber.answered:
             raise NegotiationError("stale_answer", f"no offer of revision {command.revision} is open")
-        subscriber.answer(command.sdp)
+        subscriber.answer(command.sdp, now)
         self._roster.retarget_due = True
         self._roster.drain(subscriber.peer)
         self._roster.offer(subscriber)
@@ -137,7 +137,10 @@ class Commands:
                 if codec is not None and publication.kind == section.kind:
                     publications.remove(publication)
                     subscriber.add(publication, codec.payload_type, codec.rtx_payload_type)
-                    return replace(subscriber.send_track(section.mid, publication.id), fmtp=codec.fmtp)
+                    extension = section.sequence_extension
+                    if extension is not None:
+                        subscriber.expect_feedback(extension, now)
+                    return replace(subscriber.send_track(section.mid, publication.id, extension), fmtp=codec.fmtp)
             return None
 
         answer = answer_viewer(self._roster.local(peer), remote, sections, choose)

@@ -7,6 +7,7 @@ Sans-IO but for the outlet of the hot path (`sfu.rooms.outlet.Outlet`). The call
 from __future__ import annotations
 
 from control import messages as m
+from control.ids import ParticipantId, RoomId
 from sfu.errors import MalformedPacketError
 from sfu.machines.ice_lite import ufrag_of
 from sfu.machines.srtp import AuthenticationError, ReplayError
@@ -16,11 +17,15 @@ from sfu.rooms.outlet import Outlet
 from sfu.rooms.refusals import Refusals
 from sfu.rooms.roster import EngineOptions, Roster
 from sfu.rooms.router import Router
+from sfu.rooms.subscriber import SubscriberPeer
 from sfu.units import Address
 from sfu.wire import rtcp
 
 QUALITY_INTERVAL_S = 2.0
 SLOW_INTERVAL_S = 0.1
+PROBING_S = 0.005
+URGENT_S = 0.02
+IDLE_S = 0.1
 RETARGET_INTERVAL_S = 0.5
 SPEAKERS_INTERVAL_S = 0.2
 
@@ -39,8 +44,9 @@ class Engine:
         self._quality_at = 0.0
         self._retarget_at = 0.0
         self._speakers_at = 0.0
+        self._probing: list[SubscriberPeer] = []
         self.urgent = True
-        """Whether `handle_timeout` is to be called within 20 ms; otherwise 100 ms will do."""
+        """Whether something is missing that should be asked for soon."""
 
     def execute(self, command: m.Command, now: float) -> m.Result:
         """Carry out one command of the control plane; bad ones are answered with `Failed`."""
@@ -134,18 +140,26 @@ class Engine:
         if self._router.flush():
             self.urgent = True
 
+    @property
+    def patience_s(self) -> float:
+        """How soon `handle_timeout` is to be called again at the latest."""
+        return PROBING_S if self._probing else URGENT_S if self.urgent else IDLE_S
+
     # --- time -----------------------------------------------------------------------------------------------------
 
     def handle_timeout(self, now: float, at_s: float) -> None:
-        """Look after timers; to be called when `urgent` says. What can wait is done every 100 ms: peers are many."""
+        """Look after timers, at the latest when `patience_s` says. What can wait is done every 100 ms: peers are many."""
         self.urgent = False
         for publisher in self._roster.publishers.values():
             if publisher.handle_timeout(now):
                 self.urgent = True
             if publisher.peer.connected:
                 self._roster.drain(publisher.peer)
+        if self._probing:
+            self._probing = [each for each in self._probing if each.probe(self._forwarder, now)]
         if now - self._slow_at >= SLOW_INTERVAL_S:
             self._slow_at = now
+            self._allot(now)
             for subscriber in self._roster.subscribers.values():
                 subscriber.handle_timeout(now, at_s)
                 self._roster.offer(subscriber)
@@ -172,6 +186,22 @@ class Engine:
             interval = now - self._quality_at if self._quality_at else QUALITY_INTERVAL_S
             self._quality_at = now
             self._report_quality(interval)
+
+    def _allot(self, now: float) -> None:
+        """Choose the layers of everybody whose link is estimated."""
+        speaking: dict[RoomId, set[ParticipantId]] = {}
+        for room in self._roster.rooms.values():
+            known = room.publications
+            speaking[room.id] = {known[name].participant for name in room.speakers.now if name in known}
+            for publication in known.values():
+                for layer in publication.layers:
+                    layer.measure(now)
+        for subscriber in self._roster.subscribers.values():
+            before = [each.target for each in subscriber.subscriptions.values()]
+            if subscriber.allot(speaking[subscriber.room], now) and subscriber not in self._probing:
+                self._probing.append(subscriber)
+            if before != [each.target for each in subscriber.subscriptions.values()]:
+                self.urgent = True  # keyframes are to be asked for
 
     def notices(self) -> list[m.Notice]:
         """Return and forget what the control plane is to be told."""

@@ -13,6 +13,7 @@ from sfu.units import Address
 from sfu.wire import rtcp
 
 if TYPE_CHECKING:
+    from sfu.congestion.sent import SentLog
     from sfu.rooms.forward import Forwarder
     from sfu.rooms.publication import Publication
 
@@ -24,6 +25,9 @@ class Pipe:
         self.spec = spec
         self.address: Address | None = address
         self.bytes_sent = 0
+        self.log: SentLog | None = None  # a pipe stays in one data centre: it is given the best there is
+        self.sequence_extension = 0
+        self.probe = 0
         self._sender = SrtpSender(AEAD_AES_128_GCM, spec.key, spec.salt)
         self._receiver = SrtpReceiver(AEAD_AES_128_GCM, spec.key, spec.salt)
         self._reported_at = float("-inf")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 STORE_PACKETS = {"audio": 128, "video": 2048}
 """Packets kept per layer: about 2.5 s of audio, and of video at 8 Mbit/s."""
 
+MEASURE_S = 0.5
+
 MAX_REPORT_DISTANCE_S = 10.0
 """A sender report about a time further away from the newest packet is a mistake or a lie, and would move recordings."""
 
@@ -42,9 +44,9 @@ class Layer:
     """One quality of a publication: one SSRC of the publisher (audio has just one)."""
 
     __slots__ = (
-        "_peer_clock", "clock", "fanouts", "highest", "keyframes", "last_packet_at", "nack", "newest_timestamp",
-        "pending", "pictures", "publication", "rid", "rtx_ssrc", "ssrc", "statistics", "store", "subscribers",
-        "waiting",
+        "_measured_at", "_measured_bytes", "_peer_clock", "bitrate_bps", "clock", "fanouts", "highest", "keyframes",
+        "last_packet_at", "nack", "newest_timestamp", "pending", "pictures", "publication", "rid", "rtx_ssrc", "ssrc",
+        "statistics", "store", "subscribers", "waiting",
     )  # fmt: skip
 
     def __init__(self, publication: Publication, rid: str, peer_clock: PeerClock) -> None:
@@ -56,8 +58,8 @@ class Layer:
         self.keyframes = KeyframeRequests()
         self.subscribers: list[Subscription] = []
         """Who gets every packet of this layer now."""
-        self.fanouts: dict[int, Fanout] = {}
-        """Of the forwarder: the addresses of `subscribers`, by the position of the first one."""
+        self.fanouts: dict[tuple[int, int], Fanout] = {}
+        """Of the forwarder: the addresses of `subscribers`, by the position of the first one and the header's size."""
         self.waiting: list[Subscription] = []
         """Who is to get this layer from its next keyframe on (audio: from its next packet)."""
         self._peer_clock = peer_clock
@@ -74,6 +76,19 @@ class Layer:
         self.store = PacketStore(STORE_PACKETS[self.publication.kind])
         self.pending: list[Packet] = []
         """Packets of this batch, in order, not forwarded yet."""
+        self.bitrate_bps = 0.0
+        """Of its payloads, over the last second or two."""
+        self._measured_at = float("-inf")
+        self._measured_bytes = 0
+
+    def measure(self, now: float) -> None:
+        """Bring `bitrate_bps` up to date; to be called now and then."""
+        elapsed = now - self._measured_at
+        if elapsed < MEASURE_S:
+            return
+        bps = (self.statistics.bytes - self._measured_bytes) * 8 / elapsed
+        self.bitrate_bps = bps if not self.bitrate_bps else self.bitrate_bps + 0.5 * (bps - self.bitrate_bps)
+        self._measured_at, self._measured_bytes = now, self.statistics.bytes
 
     def is_plausible(self, timestamp: int, now: float) -> bool:
         """Return whether a sender report may speak of this RTP timestamp: one of about the newest packet."""

@@ -18,12 +18,14 @@ class Router:
         self.forwarder = forwarder
         self._touched: list[Layer] = []
         self._holes = False
+        self._now = 0.0
 
     def route(
         self, publisher: PublisherPeer, received: tuple[Layer, int, int, int, bytes, int | None], now: float
     ) -> None:
         """Take a packet as `PublisherPeer.receive_rtp` returns it. Call `flush` after the last one of a batch."""
         layer, index, timestamp, bits, payload, level = received
+        self._now = now
         publication = layer.publication
         store = layer.store
         if index in store:
@@ -47,7 +49,7 @@ class Router:
         if index <= layer.highest:
             for subscription in layer.subscribers:
                 if index >= subscription.base_index:
-                    self.forwarder.send_packet(subscription, packet)
+                    self.forwarder.send_packet(subscription, packet, now)
                     subscription.packets += 1
                     subscription.octets += len(payload)
             return
@@ -89,7 +91,7 @@ class Router:
         pending = layer.pending
         if pending:
             layer.pending = []
-            self.forwarder.forward(layer, pending)
+            self.forwarder.forward(layer, pending, self._now)
 
     def retarget(self, publication: Publication, now: float) -> None:
         """Choose the layers of everybody who receives a publication."""

@@ -31,6 +31,11 @@ class Speakers:
         """Forget a publication."""
         self._voiced_at.pop(publication, None)
 
+    @property
+    def now(self) -> list[PublicationId]:
+        """Who spoke at the last poll, loudest first."""
+        return self._announced
+
     def poll(self, publications: dict[PublicationId, Publication], now: float) -> list[PublicationId] | None:
         """Return the speakers if they changed since the last call, else None."""
         for publication, at in list(self._voiced_at.items()):

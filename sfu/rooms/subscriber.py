@@ -8,6 +8,7 @@ from control.ids import ParticipantId, PublicationId, RoomId
 from sfu.machines.negotiation import H264_FMTP, SendTrack, SubscriberSession
 from sfu.machines.payload_types import PAYLOAD_TYPES, RTX_PAYLOAD_TYPES
 from sfu.peer.peer import Peer
+from sfu.rooms.downlink import Downlink
 from sfu.rooms.policing import MAX_RETRANSMISSIONS, retransmissions
 from sfu.rooms.publication import Layer
 from sfu.rooms.refusals import Refusals
@@ -17,12 +18,14 @@ from sfu.units import ntp_from_unix, ntp_middle
 from sfu.wire import rtcp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from sfu.congestion.allowance import Allowance
     from sfu.rooms.forward import Forwarder
     from sfu.rooms.publication import Publication
 
+SEQUENCE_EXTENSION = 3
+"""Our id of the transport-wide sequence number in offers."""
 SENDER_REPORT_INTERVAL_S = 1.0
 RETRANSMISSION_INTERVAL_S = 0.02
 """The same packet is not sent again to the same subscriber within this time."""
@@ -84,9 +87,9 @@ class Repairs:
             if len(sent) > MAX_REMEMBERED:
                 del sent[next(iter(sent))]
             if subscription.rtx is not None:
-                forwarder.send_retransmission(subscription, packet, outgoing, seam.timestamp_offset)
+                forwarder.send_retransmission(subscription, packet, outgoing, seam.timestamp_offset, now)
             else:
-                forwarder.send_mapped(subscription, packet, outgoing, seam.timestamp_offset)
+                forwarder.send_mapped(subscription, packet, outgoing, seam.timestamp_offset, now)
         return True
 
 
@@ -122,6 +125,8 @@ class SubscriberPeer:
         self._retransmissions = retransmissions()
         self._refusals = refusals
         self._quality = 0
+        self.downlink: Downlink | None = None
+        """Congestion control; None towards who gives no transport-wide feedback."""
 
     # --- subscriptions --------------------------------------------------------------------------------------------
 
@@ -201,7 +206,7 @@ class SubscriberPeer:
         self.changed = False
         return sdp, [(track.mid, PublicationId(track.track_id)) for track in tracks if track is not None]
 
-    def answer(self, sdp: str) -> None:
+    def answer(self, sdp: str, now: float) -> None:
         """Take the answer to the open offer; raises NegotiationError."""
         assert self.session is not None
         answer = self.session.answer(sdp)
@@ -210,7 +215,14 @@ class SubscriberPeer:
         for position, name in enumerate(self._sections):
             if name is not None and (subscription := self.subscriptions.get(name)) is not None:
                 subscription.active = answer.accepted.get(str(position), False)
+        if answer.gives_feedback:
+            self.expect_feedback(SEQUENCE_EXTENSION, now)
         self.activate()
+
+    def expect_feedback(self, extension: int, now: float) -> None:
+        """Send transport-wide sequence numbers in this header extension from now on."""
+        if self.downlink is None:
+            self.downlink = Downlink(self.peer, extension, now)
 
     def activate(self) -> None:
         """Give keys to subscriptions that were accepted, once there are keys."""
@@ -223,7 +235,9 @@ class SubscriberPeer:
                 if subscription.rtx_ssrc is not None:
                     subscription.rtx = sender.stream(subscription.rtx_ssrc)
 
-    def send_track(self, mid: str, name: PublicationId) -> SendTrack:
+    def send_track(
+        self, mid: str, name: PublicationId, sequence_extension: int | None = SEQUENCE_EXTENSION
+    ) -> SendTrack:
         """Describe a subscription for the section `mid`."""
         subscription = self.subscriptions[name]
         publication = subscription.publication
@@ -241,6 +255,7 @@ class SubscriberPeer:
             cname=publication.participant,
             stream_id=publication.participant,
             track_id=publication.id,
+            sequence_extension=sequence_extension,
         )
 
     # --- RTCP -----------------------------------------------------------------------------------------------------
@@ -254,6 +269,9 @@ class SubscriberPeer:
                     subscription, packet.lost, now, forwarder
                 ):
                     self._refusals.note("retransmission")
+            elif isinstance(packet, rtcp.TransportFeedback):
+                if self.downlink is not None and not self.downlink.feedback(packet.body, now):
+                    self._refusals.note("malformed")
             elif isinstance(packet, rtcp.Pli):
                 self._want_keyframe(packet.media_ssrc, now)
             elif isinstance(packet, rtcp.Fir):
@@ -282,10 +300,25 @@ class SubscriberPeer:
                 self.rtt_s = rtt if self.rtt_s is None else self.rtt_s + (rtt - self.rtt_s) * 0.3
         subscription.reported(block)
         publication = subscription.publication
-        if publication.kind == "video" and subscription.ladder.reported(
-            subscription.lost_reported, now, len(publication.layers)
+        if (
+            publication.kind == "video"
+            and not subscription.is_allotted
+            and subscription.ladder.reported(subscription.lost_reported, now, len(publication.layers))
         ):
             subscription.retarget(now)
+
+    def allot(self, speaking: Collection[ParticipantId], now: float) -> bool:
+        """Choose layers by the estimate, if there is one; return whether `probe` is to be called every 5 ms."""
+        downlink = self.downlink
+        if downlink is None or not downlink.is_known(now):
+            for subscription in self.subscriptions.values():
+                subscription.is_allotted = False
+            return False
+        return downlink.allot(self.subscriptions.values(), speaking, now)
+
+    def probe(self, forwarder: Forwarder, now: float) -> bool:
+        """Send what is due of a burst that looks for more bandwidth; return whether it goes on."""
+        return self.downlink is not None and self.downlink.probe(self.subscriptions.values(), forwarder, now)
 
     def handle_timeout(self, now: float, at_s: float) -> None:
         """Send sender reports when due."""

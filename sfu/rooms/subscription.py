@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from sfu.rooms.allocation import Patience
 from sfu.rooms.policing import keyframe_requests
 from sfu.rooms.publication import Layer, Publication
 from sfu.serial import unwrap
@@ -13,6 +14,7 @@ from sfu.streams.rewrite import Rewriter, Seam
 from sfu.units import Address
 
 if TYPE_CHECKING:
+    from sfu.congestion.sent import SentLog
     from sfu.machines.srtp import SrtpOutStream
     from sfu.wire.payloads.pictures import PictureNumbers
     from sfu.wire.rtcp import ReportBlock
@@ -23,6 +25,9 @@ class Destination(Protocol):
 
     address: Address | None
     bytes_sent: int
+    log: SentLog | None
+    sequence_extension: int
+    probe: int
 
 
 class Subscription:
@@ -33,9 +38,10 @@ class Subscription:
     """
 
     __slots__ = (
-        "_link", "active", "base_index", "destination", "index_offset", "keyframe_requests", "ladder", "layer",
-        "lost_reported", "octets", "packets", "payload_type", "pictures", "publication", "rewriter", "rtx", "rtx_index",
-        "rtx_payload_type", "rtx_ssrc", "ssrc", "stream", "target", "timestamp_offset", "wished_rid",
+        "_link", "active", "allotted", "base_index", "destination", "index_offset", "is_allotted",
+        "keyframe_requests", "ladder", "layer", "lost_reported", "octets", "packets", "patience", "payload_type",
+        "pictures", "publication", "rewriter", "rtx", "rtx_index", "rtx_payload_type", "rtx_ssrc", "ssrc", "stream",
+        "target", "timestamp_offset", "wished_rid",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +73,11 @@ class Subscription:
         self.target: Layer | None = None
         self.wished_rid: str | None = None
         self.ladder = LossLadder()
+        self.patience = Patience()
+        self.allotted: int | None = None
+        """Position of the layer that the receiver's link has room for; None for none, and without an estimate."""
+        self.is_allotted = False
+        """Whether there is an estimate of the receiver's link, so that `allotted` counts."""
         self.keyframe_requests = keyframe_requests()
         """How many keyframes the receiver may still cause."""
         self.index_offset = 0
@@ -91,16 +102,9 @@ class Subscription:
         if publication.kind == "audio":
             layer: Layer | None = publication.layers[0]
         else:
-            if self.target is None:
-                self.ladder.retry(now)
-            position = choose(
-                [(layer.rid, layer.last_packet_at) for layer in publication.layers],
-                self.wished_rid,
-                self.ladder.step,
-                now,
-            )
+            position = self.allotted if self.is_allotted else self._step_by_loss(now)
             layer = None if position is None else publication.layers[position]
-            if position is None and self.ladder.step == 0:
+            if position is None and not self.is_allotted and self.ladder.step == 0:
                 return  # nothing is being sent: stay where we are until something is
         if layer is None:
             self.leave()
@@ -111,6 +115,15 @@ class Subscription:
         self.target = layer
         if layer is not self.layer:
             self._wait(layer)
+
+    def allot(self, position: int | None, now: float) -> None:
+        """Take the layer that the receiver's link has room for."""
+        if self.is_allotted and position != self.allotted:
+            self.patience.changed(self.allotted, position, now)
+        if not self.is_allotted or position != self.allotted:
+            self.is_allotted = True
+            self.allotted = position
+            self.retarget(now)
 
     def wait_for(self, layer: Layer) -> None:
         """Stop forwarding until a layer, perhaps the same one, can be begun."""
@@ -163,6 +176,11 @@ class Subscription:
         return self.pictures
 
     # --- details --------------------------------------------------------------------------------------------------
+
+    def _step_by_loss(self, now: float) -> int | None:
+        if self.target is None:
+            self.ladder.retry(now)
+        return choose(self.publication.layers, self.wished_rid, self.ladder.step, now)
 
     def _wait(self, layer: Layer) -> None:
         layer.waiting.append(self)

@@ -1,9 +1,10 @@
-"""Which simulcast layer a subscription is given: a fixed choice, the best that is alive, or less when packets are lost.
+"""Which layers are alive, and which one a receiver gets whose link nobody estimates: less when packets are lost.
 
-This is the loss-driven ladder; an estimator of the available bandwidth replaces it when adaptation is built.
+Receivers that give transport-wide feedback are served by `sfu.rooms.downlink` instead of the ladder here.
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
 ALIVE_S = 1.5
 """A layer without packets for this long is not being sent."""
@@ -67,18 +68,33 @@ class LossLadder:
         self._good_since = None
 
 
-def choose(layers: Sequence[tuple[str, float]], wished: str | None, step: int, now: float) -> int | None:
-    """Return the position of the layer to forward, or None for none.
+class Living(Protocol):
+    """A layer, as far as it matters whether it is being sent."""
 
-    `layers` are (RID, time of last packet), best first; `wished` is a RID or None for the best; `step` comes from
-    `LossLadder`. The highest living layer at or below the target is taken, else the lowest living one above it.
+    rid: str
+    last_packet_at: float
+
+
+def living(layers: Sequence[Living], wished: str | None, now: float) -> list[int]:
+    """Return the positions of the layers that are being sent, best first, none better than the wished RID's.
+
+    When none at or below the wish lives, the worst one above it is all there is.
     """
-    target = next((i for i, (rid, _) in enumerate(layers) if rid == wished), 0) if wished else 0
-    alive = [i for i, (_, last) in enumerate(layers) if now - last < ALIVE_S]
+    alive = [position for position, layer in enumerate(layers) if now - layer.last_packet_at < ALIVE_S]
+    best = next((position for position, layer in enumerate(layers) if layer.rid == wished), 0) if wished else 0
+    return [position for position in alive if position >= best] or alive[-1:]
+
+
+def choose(layers: Sequence[Living], wished: str | None, step: int, now: float) -> int | None:
+    """Return the position of the layer to forward, or None for none, where no estimate of the link says more.
+
+    `wished` is a RID or None for the best; `step`, from `LossLadder`, says how many layers less it is to be.
+    """
+    alive = living(layers, wished, now)
     if not alive:
         return None
-    target = max(target, alive[0]) + step
+    target = alive[0] + step
     if target >= len(layers):
         return None if step else alive[-1]
-    below = [i for i in alive if i >= target]
+    below = [position for position in alive if position >= target]
     return below[0] if below else alive[-1]

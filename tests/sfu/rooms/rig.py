@@ -13,7 +13,9 @@ from sfu.machines.srtp import SrtpReceiver, SrtpSender
 from sfu.rooms.engine import Engine
 from sfu.rooms.outlet import Outlet
 from sfu.rooms.roster import EngineOptions
+from sfu.rooms.subscriber import SEQUENCE_EXTENSION
 from sfu.wire import rtcp, rtp_extensions, sdp, stun
+from sfu.wire.rtp_extensions import TRANSPORT_SEQUENCE_NUMBER
 
 Address = tuple[str, int]
 ROOM, PUBLICATION = RoomId("room"), PublicationId("camera-1")
@@ -53,6 +55,8 @@ class Browser:
         self.rtp: list[tuple[int, int, bytes]] = []
         """(payload type, sequence number, payload)"""
         self.rtcp: list[rtcp.Packet] = []
+        self.sequences: list[tuple[int, int]] = []
+        """(transport-wide sequence number, bytes) of what arrived, if that was agreed."""
 
     def attributes(self, setup: str) -> str:
         return (
@@ -156,7 +160,12 @@ class Browser:
                 self.rtcp += rtcp.parse(self.receiver.unprotect_rtcp(datagram))
                 continue
             number, ssrc = int.from_bytes(datagram[2:4], "big"), int.from_bytes(datagram[8:12], "big")
-            _, payload = self.receiver.unprotect_rtp(datagram, len(datagram), ssrc, number, 12)
+            head = 12
+            if datagram[0] & 0x10:
+                assert datagram[12:17] == bytes([0xBE, 0xDE, 0, 1, SEQUENCE_EXTENSION << 4 | 1])
+                self.sequences.append((int.from_bytes(datagram[17:19], "big"), len(datagram)))
+                head = 20
+            _, payload = self.receiver.unprotect_rtp(datagram, len(datagram), ssrc, number, head)
             self.rtp.append((datagram[1] & 0x7F, number, payload))
 
     def payloads(self) -> list[bytes]:
@@ -173,7 +182,11 @@ class Rig:
         media: str = CAMERA,
         tracks: tuple[m.TrackOffer, ...] = (m.TrackOffer("0", PUBLICATION, "camera"),),
         profiles: tuple[bytes, ...] = OUR_PROFILES,
+        *,
+        feedback: bool = False,
     ) -> None:
+        self.feedback = feedback
+        """Whether receivers accept transport-wide sequence numbers."""
         self.now = 1000.0
         self.wire = Wire()
         options = EngineOptions(SERVER_CERTIFICATE, [("192.0.2.1", 9, "udp")], secrets.token_bytes)
@@ -207,7 +220,7 @@ class Rig:
     def answer(self, browser: Browser, offered: m.SubscriberOffer) -> None:
         media = "".join(
             f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {' '.join(map(str, section.payloads))}\r\na=mid:{section.mid}\r\n"
-            "a=recvonly\r\n"
+            "a=recvonly\r\n" + f"a=extmap:{SEQUENCE_EXTENSION} {TRANSPORT_SEQUENCE_NUMBER}\r\n" * self.feedback
             for section in sdp.parse(offered.sdp).sections
         )
         self.do(m.SubscriberAnswer(offered.peer, offered.revision, self.describe(media, "active", browser)))

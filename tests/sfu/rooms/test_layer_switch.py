@@ -21,8 +21,10 @@ MEDIA = (
 class Camera:
     """Three layers, as Chromium sends them: they begin with the same picture numbers, then each counts for itself."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, sizes: dict[str, int] | None = None) -> None:
         self.rig = rig
+        self.sizes = sizes or dict.fromkeys(RIDS, 0)
+        """Bytes of each picture beyond its head, by layer."""
         self.index = {"q": 10_000, "h": 20_000, "f": 30_000}
         self.number = dict.fromkeys(RIDS, 18_646)
         self.tl0 = dict.fromkeys(RIDS, 69)
@@ -38,7 +40,7 @@ class Camera:
         return self.rig.publisher.sealed(
             index,
             timestamp,
-            head + (b"\x10" if keyframe else b"\x11") + rid.encode(),
+            head + (b"\x10" if keyframe else b"\x11") + bytes(self.sizes[rid]) + rid.encode(),
             ssrc=RIDS.index(rid) + 1,
             extensions=[(1, b"0"), (2, rid.encode())],
         )

@@ -1,18 +1,35 @@
 """Which layer a subscriber gets."""
 
+from dataclasses import dataclass
 from itertools import pairwise
 
-from sfu.streams.layers import LossLadder, choose
+from sfu.streams.layers import LossLadder, choose, living
 
-LIVE = [("f", 10.0), ("h", 10.0), ("q", 10.0)]
+
+@dataclass
+class Sent:
+    """A layer and the time of its last packet."""
+
+    rid: str
+    last_packet_at: float
+
+
+LIVE = [Sent("f", 10.0), Sent("h", 10.0), Sent("q", 10.0)]
+
+
+def test_living_layers_are_those_with_packets_and_none_better_than_the_wish() -> None:
+    assert living(LIVE, None, 10.1) == [0, 1, 2]
+    assert living(LIVE, "h", 10.1) == [1, 2]
+    assert living([Sent("f", 10.0), Sent("h", 0.0), Sent("q", 0.0)], "h", 10.1) == [0]
+    assert living(LIVE, None, 20.0) == []
 
 
 def test_the_best_living_layer_is_chosen_unless_another_is_wished() -> None:
     assert choose(LIVE, None, 0, 10.1) == 0
     assert choose(LIVE, "h", 0, 10.1) == 1
-    assert choose([("f", 0.0), ("h", 10.0), ("q", 10.0)], None, 0, 10.1) == 1
-    assert choose([("f", 0.0), ("h", 0.0), ("q", 10.0)], "h", 0, 10.1) == 2
-    assert choose([("f", 0.0)], None, 0, 10.1) is None
+    assert choose([Sent("f", 0.0), Sent("h", 10.0), Sent("q", 10.0)], None, 0, 10.1) == 1
+    assert choose([Sent("f", 0.0), Sent("h", 0.0), Sent("q", 10.0)], "h", 0, 10.1) == 2
+    assert choose([Sent("f", 0.0)], None, 0, 10.1) is None
 
 
 def test_loss_takes_layers_away_one_by_one_down_to_none() -> None:
@@ -22,7 +39,7 @@ def test_loss_takes_layers_away_one_by_one_down_to_none() -> None:
     for _ in range(8):
         now += 2.0
         ladder.reported(0.3, now, len(LIVE))
-        chosen.append(choose([(rid, now) for rid, _ in LIVE], None, ladder.step, now))
+        chosen.append(choose([Sent(layer.rid, now) for layer in LIVE], None, ladder.step, now))
     assert chosen[:3] == [1, 2, None]
     assert chosen[-1] is None
 
