@@ -148,7 +148,7 @@ class Engine:
     # --- time -----------------------------------------------------------------------------------------------------
 
     def handle_timeout(self, now: float, at_s: float) -> None:
-        """Look after timers, at the latest when `patience_s` says. What can wait is done every 100 ms: peers are many."""
+        """Look after timers, at the latest when `patience_s` says. What can wait is done every 100 ms."""
         self.urgent = False
         for publisher in self._roster.publishers.values():
             if publisher.handle_timeout(now):
