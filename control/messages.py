@@ -400,6 +400,14 @@ class PeerQuality(Struct, tag="peer_quality", frozen=True):
     bitrate_down_bps: int
 
 
+class SubscriptionChanged(Struct, tag="subscription_changed", frozen=True):
+    """Whether a subscriber's link has no room for a picture, not even the smallest; the sound goes on."""
+
+    peer: PeerId
+    publication: PublicationId
+    paused: bool
+
+
 class Speaking(Struct, tag="speaking", frozen=True):
     """Publications with a voice now, loudest first (RFC 6464 levels); sent on change."""
 
@@ -461,14 +469,15 @@ class RecordingFailed(Struct, tag="recording_failed", frozen=True):
 
 
 Notice = (
-    SubscriberOffer | PeerConnected | PeerClosed | PublicationStarted | PublicationEnded | PeerQuality | Speaking
+    SubscriberOffer | PeerConnected | PeerClosed | PublicationStarted | PublicationEnded | PeerQuality
+    | SubscriptionChanged | Speaking
     | Caption | CaptionsUnavailable | RecordingFailed | Load
 )  # fmt: skip
 
 ToWorker = Welcome | Request
 FromWorker = (
     Hello | Reply | SubscriberOffer | PeerConnected | PeerClosed | PublicationStarted | PublicationEnded
-    | PeerQuality | Speaking | Caption | CaptionsUnavailable | RecordingFailed | Load
+    | PeerQuality | SubscriptionChanged | Speaking | Caption | CaptionsUnavailable | RecordingFailed | Load
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder()

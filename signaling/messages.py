@@ -345,6 +345,14 @@ class RecordingChanged(Struct, tag="recording_changed", frozen=True):
     recording: RecordingInfo
 
 
+class SubscriptionChanged(Struct, tag="subscription_changed", frozen=True):
+    """This client's link has no room for a picture, not even the smallest one (`paused`), or has room again."""
+
+    n: int
+    publication: str
+    paused: bool
+
+
 class Speakers(Struct, tag="speakers", frozen=True):
     """Publications with a voice now, loudest first."""
 
@@ -382,7 +390,7 @@ ServerMessage = (
     Welcome | Resumed | ParticipantJoined | ParticipantChanged | ParticipantLeft | PublishAnswer
     | SubscriberOffer
     | PublicationAdded | PublicationChanged | PublicationRemoved | MediaLost | ChatAdded | CaptionAdded
-    | CaptionsChanged | RecordingChanged | Speakers | Ended | Pong | Error
+    | CaptionsChanged | RecordingChanged | SubscriptionChanged | Speakers | Ended | Pong | Error
 )  # fmt: skip
 
 MAX_MESSAGE_BYTES = 128 * 1024

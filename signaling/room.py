@@ -109,6 +109,8 @@ class Room:
             captions_state=self.captions_state,
             guest_link=guest_link,
         )
+        for publication in session.paused & self.publications.keys():
+            session.send(s.SubscriptionChanged, publication=publication, paused=True)
 
     def changed(self, session: Session) -> None:
         """Tell everybody what became of a participant."""
@@ -241,6 +243,8 @@ class Room:
                 self._peer_closed(notice.peer)
             case m.PeerQuality():
                 self._quality(notice)
+            case m.SubscriptionChanged():
+                self._subscription_changed(notice)
             case m.Caption():
                 self._caption(notice)
             case m.RecordingFailed():
@@ -411,6 +415,12 @@ class Room:
                 if other is not None:
                     self.spawn(self.tell(m.ClosePeer(other)))
                 self.spawn(self._open_subscriber(session))
+
+    def _subscription_changed(self, notice: m.SubscriptionChanged) -> None:
+        for session in self.sessions.values():
+            if session.subscriber == notice.peer:
+                (session.paused.add if notice.paused else session.paused.discard)(notice.publication)
+                session.send(s.SubscriptionChanged, publication=notice.publication, paused=notice.paused)
 
     def _quality(self, notice: m.PeerQuality) -> None:
         for session in self.sessions.values():

@@ -39,6 +39,8 @@ class Session:
         self.generation = 0
         self.publisher: PeerId | None = None
         self.subscriber: PeerId | None = None
+        self.paused: set[str] = set()
+        """Publications whose picture has no room on this client's link."""
         self.outgoing: asyncio.Queue[str | None] | None = None
         """What the socket is to send; None while there is no socket. A None in it closes the socket."""
         self.lost_at: float | None = None

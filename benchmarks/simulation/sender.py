@@ -53,6 +53,7 @@ class Sender:
         self._paced_at = clock.now
         self._cluster: Cluster | None = None
         self._count = 0
+        self._begin: int | None = None
         for do in (self._capture, self._speak, self._pace, self._allocate):
             clock.after(0.0, do)
 
@@ -137,8 +138,9 @@ class Sender:
         self._key = True
 
     def _feedback(self, arrivals: dict[int, int]) -> None:
-        for portion in twcc.portions(arrivals):
-            message = twcc.build(1, 2, self._count & 0xFF, portion)
+        for first, portion in twcc.portions(arrivals, self._begin):
+            self._begin = max(portion) + 1
+            message = twcc.build(1, 2, self._count & 0xFF, first, portion)
             self._count += 1
             _, reference_us, packets = twcc.parse(message[12:])
             self.estimator.feedback(self.log.acknowledged(reference_us, packets), self._clock.now)

@@ -12,12 +12,13 @@ MAX_SPAN = 4096
 class ArrivalRecorder:
     """Collects arrivals between two feedback messages of one transport."""
 
-    __slots__ = ("_arrivals", "_last", "_next_first", "_sent_at")
+    __slots__ = ("_arrivals", "_begin", "_last", "_next_first", "_sent_at")
 
     def __init__(self) -> None:
         self._arrivals: dict[int, int] = {}
         self._last = -1
         self._next_first = -1
+        self._begin: int | None = None
         self._sent_at = 0.0
 
     def received(self, sequence_number: int, now: float) -> None:
@@ -29,8 +30,11 @@ class ArrivalRecorder:
         if sequence >= 0 and sequence >= self._next_first and sequence not in self._arrivals:
             self._arrivals[sequence] = int(now * 1_000_000)
 
-    def poll(self, now: float) -> dict[int, int] | None:
-        """Return {unwrapped transport sequence number: arrival in µs} when a report is due, else None."""
+    def poll(self, now: float) -> tuple[int | None, dict[int, int]] | None:
+        """Return (first number that was not spoken of yet, arrivals) when a report is due, else None.
+
+        Arrivals are {unwrapped transport sequence number: µs}. The first number is None in the first report.
+        """
         if not self._arrivals or now - self._sent_at < INTERVAL_S:
             return None
         self._sent_at = now
@@ -40,4 +44,5 @@ class ArrivalRecorder:
         if newest - min(arrivals) >= MAX_SPAN:
             arrivals = {sequence: at for sequence, at in arrivals.items() if sequence > newest - MAX_SPAN}
         self._next_first = newest + 1 - 64  # a straggler may still be reported, an ancient one not
-        return arrivals
+        begin, self._begin = self._begin, max(newest + 1, self._begin or 0)
+        return begin, arrivals

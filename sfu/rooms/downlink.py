@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 DOUBT_S = 20.0
 """So long after the path was last found too narrow, nothing is tried on it that the estimate does not allow."""
-FEEDBACK_S = 3.0
-"""Without feedback for so long the estimate says nothing."""
 MIN_AUDIO_BPS = 40_000.0
 MIN_LAYER_BPS = 30_000.0
 PADDING_OVERHEAD = 36
@@ -38,7 +36,8 @@ class Downlink:
         self.log = peer.log = SentLog()
         peer.sequence_extension = extension
         self.estimator = Estimator(now)
-        self._fed_at = float("-inf")
+        self.is_known = False
+        """Whether there was feedback, so that the estimate means something."""
         self._cluster: Cluster | None = None
 
     def feedback(self, body: bytes, now: float) -> bool:
@@ -47,13 +46,9 @@ class Downlink:
             _, reference_us, packets = twcc.parse(body)
         except MalformedPacketError:
             return False
-        self._fed_at = now
+        self.is_known = True
         self.estimator.feedback(self.log.acknowledged(reference_us, packets), now)
         return True
-
-    def is_known(self, now: float) -> bool:
-        """Return whether there is an estimate that means something."""
-        return now - self._fed_at < FEEDBACK_S
 
     def allot(self, subscriptions: Iterable[Subscription], speaking: Collection[ParticipantId], now: float) -> bool:
         """Choose the layer of every subscription; return whether `probe` is to be called every few milliseconds."""

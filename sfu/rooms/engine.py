@@ -202,6 +202,10 @@ class Engine:
                 self._probing.append(subscriber)
             if before != [each.target for each in subscriber.subscriptions.values()]:
                 self.urgent = True  # keyframes are to be asked for
+            for name, subscription in subscriber.subscriptions.items():
+                if subscription.has_no_room != subscription.told_paused:
+                    paused = subscription.told_paused = subscription.has_no_room
+                    self._roster.notices.append(m.SubscriptionChanged(subscriber.peer.id, name, paused))
 
     def notices(self) -> list[m.Notice]:
         """Return and forget what the control plane is to be told."""

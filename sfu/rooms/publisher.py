@@ -292,9 +292,9 @@ class PublisherPeer:
                     out.append(rtcp.Pli(LOCAL_SSRC, layer.ssrc).serialize())
         if len(self._asked) > 1024:
             self._asked.clear()
-        arrivals = self.arrivals.poll(now)
-        for portion in twcc.portions(arrivals or {}):
-            out.append(twcc.build(LOCAL_SSRC, self._media_ssrc, self._feedback_count & 0xFF, portion))
+        begin, arrivals = self.arrivals.poll(now) or (None, {})
+        for first, portion in twcc.portions(arrivals, begin):
+            out.append(twcc.build(LOCAL_SSRC, self._media_ssrc, self._feedback_count & 0xFF, first, portion))
             self._feedback_count += 1
         if now - self._reported_at >= REPORT_INTERVAL_S and self._by_ssrc:
             self._reported_at = now

@@ -310,9 +310,7 @@ class SubscriberPeer:
     def allot(self, speaking: Collection[ParticipantId], now: float) -> bool:
         """Choose layers by the estimate, if there is one; return whether `probe` is to be called every 5 ms."""
         downlink = self.downlink
-        if downlink is None or not downlink.is_known(now):
-            for subscription in self.subscriptions.values():
-                subscription.is_allotted = False
+        if downlink is None or not downlink.is_known:
             return False
         return downlink.allot(self.subscriptions.values(), speaking, now)
 

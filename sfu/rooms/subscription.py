@@ -41,7 +41,7 @@ class Subscription:
         "_link", "active", "allotted", "base_index", "destination", "index_offset", "is_allotted",
         "keyframe_requests", "ladder", "layer", "lost_reported", "octets", "packets", "patience", "payload_type",
         "pictures", "publication", "rewriter", "rtx", "rtx_index", "rtx_payload_type", "rtx_ssrc", "ssrc", "stream",
-        "target", "timestamp_offset", "wished_rid",
+        "target", "timestamp_offset", "told_paused", "wished_rid",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +76,8 @@ class Subscription:
         self.patience = Patience()
         self.allotted: int | None = None
         """Position of the layer that the receiver's link has room for; None for none, and without an estimate."""
+        self.told_paused = False
+        """What the control plane was last told of `has_no_room`."""
         self.is_allotted = False
         """Whether there is an estimate of the receiver's link, so that `allotted` counts."""
         self.keyframe_requests = keyframe_requests()
@@ -115,6 +117,11 @@ class Subscription:
         self.target = layer
         if layer is not self.layer:
             self._wait(layer)
+
+    @property
+    def has_no_room(self) -> bool:
+        """Whether the receiver's link is too narrow for this picture."""
+        return self.is_allotted and self.allotted is None
 
     def allot(self, position: int | None, now: float) -> None:
         """Take the layer that the receiver's link has room for."""

@@ -12,8 +12,21 @@ REFERENCE_US = 64_000
 """Reference times count in 64 ms."""
 
 
-def portions(arrivals: dict[int, int]) -> Iterator[dict[int, int]]:
-    """Cut {unwrapped transport sequence number: arrival in µs} into what one message each can carry."""
+def portions(arrivals: dict[int, int], begin: int | None = None) -> Iterator[tuple[int, dict[int, int]]]:
+    """Cut {unwrapped transport sequence number: arrival in µs} into what one message each can carry.
+
+    Yield (first number, portion) of each. `begin` is the first number that no earlier message spoke of: numbers from
+    there on that did not arrive are reported as lost.
+    """
+    for portion in _cut(arrivals):
+        first = min(portion)
+        if begin is not None and begin < first and max(portion) - begin < MAX_SPAN:
+            first = begin
+        begin = max(portion) + 1
+        yield first, portion
+
+
+def _cut(arrivals: dict[int, int]) -> Iterator[dict[int, int]]:
     portion: dict[int, int] = {}
     first = 0
     for sequence in sorted(arrivals):
@@ -27,14 +40,14 @@ def portions(arrivals: dict[int, int]) -> Iterator[dict[int, int]]:
         yield portion
 
 
-def build(ssrc: int, media_ssrc: int, count: int, arrivals: dict[int, int]) -> bytes:
-    """Return one feedback message.
+def build(ssrc: int, media_ssrc: int, count: int, first: int, arrivals: dict[int, int]) -> bytes:
+    """Return one feedback message, which speaks of the numbers from `first` on.
 
     `arrivals` maps unwrapped transport sequence numbers to arrival times in µs: one of the `portions`.
     `count` numbers the messages, modulo 256.
     """
-    first, last = min(arrivals), max(arrivals)
-    reference = arrivals[first] // REFERENCE_US
+    last = max(arrivals)
+    reference = arrivals[min(arrivals)] // REFERENCE_US
     clock = reference * REFERENCE_US // TICK_US
     symbols: list[int] = []
     deltas = bytearray()

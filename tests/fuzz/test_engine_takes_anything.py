@@ -67,7 +67,7 @@ ANYTHING = (
     st.binary(max_size=1500)
     | mutated(CAPTURED)
     | st.builds(rtp_of_nobody, NUMBERS, SSRCS, st.binary(max_size=60))
-    | st.builds(lambda tail: twcc.build(1, 2, 3, {1: 1, 9: 2}) + tail, st.binary(max_size=40))
+    | st.builds(lambda tail: twcc.build(1, 2, 3, 1, {1: 1, 9: 2}) + tail, st.binary(max_size=40))
 )
 EXTENSIONS = st.lists(
     st.tuples(st.integers(1, 5), st.sampled_from([b"0", b"q", b"f", b"\0\1", b"\xff\xff", bytes(16)])), max_size=4

@@ -34,7 +34,7 @@ RTCP_SAMPLES = [
     rtcp.Nack(1, 2, [65_535, 0, 5, 100]).serialize(),
     rtcp.Pli(1, 2).serialize(),
     bytes.fromhex("84ce00040000000100000000000004570100000000"[:40]),
-    twcc.build(1, 2, 3, ARRIVALS),
+    twcc.build(1, 2, 3, min(ARRIVALS), ARRIVALS),
 ]
 STUN_SAMPLES = [
     fixture("chromium-binding-request"),
@@ -126,8 +126,8 @@ def test_good_packets_cut_at_every_byte_and_with_every_bit_flipped(
 )
 def test_feedback_that_is_written_fits_a_datagram_and_can_be_read(arrivals: dict[int, int], ssrc: int) -> None:
     reported = []
-    for portion in twcc.portions(arrivals):
-        packet = twcc.build(ssrc, ssrc, 255, portion)
+    for first, portion in twcc.portions(arrivals):
+        packet = twcc.build(ssrc, ssrc, 255, first, portion)
         assert len(packet) <= 1200 - 20
         (parsed,) = rtcp.parse(packet)
         assert isinstance(parsed, rtcp.TransportFeedback)

@@ -1,5 +1,6 @@
 """A receiver whose link is narrow gets the layer that fits, by its own feedback, from the real engine."""
 
+from control import messages as m
 from sfu.wire import rtcp, twcc
 from tests.sfu.rooms.rig import DELTA, Rig
 from tests.sfu.rooms.test_layer_switch import MEDIA, Camera, alive, continuous
@@ -18,6 +19,7 @@ class Path(Rig):
         self.free_at = 0.0
         self.arrivals: dict[int, int] = {}
         self.told_at = 0.0
+        self.begin = 1
         self.messages = 0
         self.sent = self.lost = 0
         super().__init__(media=MEDIA, feedback=True)
@@ -39,7 +41,8 @@ class Path(Rig):
             for number in due:
                 del self.arrivals[number]
             if due:
-                self.subscriber.send_rtcp(twcc.build(1, self.ssrc, self.messages & 0xFF, due))
+                first, self.begin = self.begin, max(due) + 1
+                self.subscriber.send_rtcp(twcc.build(1, self.ssrc, self.messages & 0xFF, first, due))
                 self.messages += 1
 
     def probe(self) -> None:
@@ -112,3 +115,17 @@ def test_a_receiver_that_did_not_accept_the_extension_gets_none() -> None:
     rig.keyframe()
     assert rig.subscriber.rtp
     assert rig.subscriber.sequences == []
+
+
+def test_who_has_no_room_for_any_picture_is_told_so_and_told_when_there_is_again() -> None:
+    path = Path(2_000_000)
+    camera = Camera(path, SIZES)
+    watch(path, camera, 5)
+    path.engine.notices()
+    path.capacity_bps = 12_000
+    assert watch(path, camera, 12) == set()
+    path.capacity_bps = 2_000_000
+    assert watch(path, camera, 60) == {b"f"}
+    told = [notice.paused for notice in path.engine.notices() if isinstance(notice, m.SubscriptionChanged)]
+    assert told[0]
+    assert not told[-1]

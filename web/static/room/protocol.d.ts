@@ -171,6 +171,13 @@ declare namespace Protocol {
     recording: RecordingInfo;
   }
 
+  interface SubscriptionChanged {
+    type: "subscription_changed";
+    n: number;
+    publication: string;
+    paused: boolean;
+  }
+
   interface Speakers {
     type: "speakers";
     n: number;
@@ -213,6 +220,7 @@ declare namespace Protocol {
     | CaptionAdded
     | CaptionsChanged
     | RecordingChanged
+    | SubscriptionChanged
     | Speakers
     | Ended
     | Pong

@@ -14,6 +14,14 @@ function withoutEntry(map, key) {
   return rest;
 }
 
+/** @template V @param {Set<V>} set @param {V} value @param {boolean} wanted */
+function withMember(set, value, wanted) {
+  const members = new Set(set);
+  if (wanted) members.add(value);
+  else members.delete(value);
+  return members;
+}
+
 /** @typedef {"entering" | "on" | "lost" | "media"} Link how this page stands with the server */
 
 export class RoomState {
@@ -32,6 +40,8 @@ export class RoomState {
   tracks = signal(new Map());
   /** @type {import("@preact/signals").Signal<string[]>} */
   speakers = signal([]);
+  /** Publications whose picture has no room on this connection. @type {import("@preact/signals").Signal<Set<string>>} */
+  starved = signal(new Set());
   /** @type {import("@preact/signals").Signal<Protocol.ChatLine[]>} */
   chat = signal([]);
   /** Captions that may still change or were just said. @type {import("@preact/signals").Signal<Map<string, {caption: Protocol.CaptionLine, at: number}>>} */
@@ -95,6 +105,7 @@ export class RoomState {
       case "media_lost":
         this.publications.value = new Map();
         this.tracks.value = new Map();
+        this.starved.value = new Set();
         this.speakers.value = [];
         this.link.value = "media";
         break;
@@ -109,6 +120,9 @@ export class RoomState {
         break;
       case "recording_changed":
         this.recordingChanged(message.recording);
+        break;
+      case "subscription_changed":
+        this.starved.value = withMember(this.starved.value, message.publication, message.paused);
         break;
       case "speakers":
         this.speakers.value = message.publications;

@@ -52,6 +52,8 @@ function Tile({ visit, person, box, screen }) {
   let track = null;
   if (is.self) track = visit.own.value.get(screen ? "screen" : "camera") ?? null;
   else if (camera && !camera.muted) track = state.tracks.value.get(camera.id) ?? null;
+  const starved = Boolean(!is.self && camera && !camera.muted && state.starved.value.has(camera.id));
+  if (starved) track = null;
   const kind = screen ? "screen" : `${is.self ? "self" : ""} ${is.speaks ? "speaks" : ""}`;
   const size = box ?? { x: 0, y: 0, width: 0, height: 0 };
   const style = {
@@ -62,6 +64,7 @@ function Tile({ visit, person, box, screen }) {
   return html`<li class="tile ${kind}" style=${style}>
     ${!screen && html`<span class="initials" aria-hidden="true">${initials(person.name)}</span>`}
     <${Picture} track=${track} mirrored=${is.self && !screen} />
+    ${starved && html`<p class="starved">${t("picture_paused")}</p>`}
     <span class="label">
       ${screen
         ? html`<span class="name">${t("screen_of", { name: person.name })}</span>`
