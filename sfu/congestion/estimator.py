@@ -25,6 +25,8 @@ RTT_DRIFT_S = 0.0005
 """With each message the least round trip is forgotten a little: paths change."""
 QUEUE_S = 0.08
 """A round trip so much longer than the least one means a queue, which no probe should make longer."""
+EMPTIED_S = 2.0
+"""A queue of which nothing was heard for so long is empty: nothing was sent."""
 CALM_S = 0.3
 """After a probe: the delay that it caused is no sign of overuse, as long as everything arrives."""
 
@@ -33,8 +35,8 @@ class Estimator:
     """The send-side estimate of one transport: give it feedback, ask `target_bps`, let `probe` look for more."""
 
     __slots__ = (
-        "_calm_until", "_delay", "_delivery", "_groups", "_least_rtt_s", "_loss", "_prober", "_throughput", "_trend",
-        "congested_at", "rtt_s", "target_bps",
+        "_calm_until", "_delay", "_delivery", "_fed_at", "_groups", "_least_rtt_s", "_loss", "_prober", "_throughput",
+        "_trend", "congested_at", "rtt_s", "target_bps",
     )  # fmt: skip
 
     def __init__(self, now: float, start_bps: float = START_BPS) -> None:
@@ -49,6 +51,7 @@ class Estimator:
         self._delivery = Delivery()
         self._delay = DelayControl(start_bps, now)
         self._calm_until = now
+        self._fed_at = now
         self._least_rtt_s = float("inf")
         self._loss = LossControl(start_bps, now)
         self._prober = Prober(start_bps, now)
@@ -67,6 +70,7 @@ class Estimator:
         """Take what one feedback message tells (`SentLog.acknowledged`); return the new target."""
         if not results:
             return self.target_bps
+        self._fed_at = now
         newest = max(each.sent_at for each in results)
         rtt_s = max(0.0, now - newest)
         first = self._least_rtt_s == float("inf")
@@ -101,7 +105,8 @@ class Estimator:
 
     def probe(self, wanted_bps: float, now: float) -> Cluster | None:
         """Return a burst to be sent now to find out whether more fits, or None."""
-        if self._delay.recovering or self.rtt_s > self._least_rtt_s + QUEUE_S:
+        queued = self._delay.recovering or self.rtt_s > self._least_rtt_s + QUEUE_S
+        if queued and now - self._fed_at < EMPTIED_S:
             return None
         cluster = self._prober.poll(self.target_bps, wanted_bps, now)
         if cluster is not None:

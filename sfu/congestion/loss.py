@@ -7,8 +7,8 @@ from collections import deque
 from sfu.congestion.throughput import HEADROOM, HEADROOM_BPS
 
 LITTLE, MUCH = 0.02, 0.10
-WINDOW_S = 1.0
-MIN_PACKETS = 60
+WINDOW_S = 2.0
+MIN_PACKETS = 20
 INCREASE_PER_S = 1.08
 MIN_INCREASE_BPS = 1000.0
 DECREASE_INTERVAL_S = 0.3
@@ -43,6 +43,7 @@ class LossControl:
             self._packets -= old_packets
             self._lost -= old_lost
         if self._packets < MIN_PACKETS:
+            self.fraction = 0.0  # too few to say
             return self.target_bps
         self.fraction = self._lost / self._packets
         if self.fraction <= LITTLE:
