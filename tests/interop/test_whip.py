@@ -34,6 +34,7 @@ async def ffmpeg(
         url,
         token,
         str(seconds),
+        profile,
         *options,
         stdout=asyncio.subprocess.PIPE,
     )
