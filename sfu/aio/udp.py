@@ -10,13 +10,15 @@ from sfu.units import Address
 SO_RCVBUFFORCE = 33
 SO_SNDBUFFORCE = 32
 BUFFER_BYTES = 8 << 20
+REFUSALS = 16
+"""One refused message may be its destination's fault (a narrow link); so many, and most of all, are the machine's."""
 
 
 class UdpSocket(Outlet):
     """A non-blocking UDP socket that sends many datagrams in one system call where the kernel can (GSO).
 
-    Where segmentation is refused (EIO and the like: old kernel, some virtual network cards) it sends them one by one
-    from then on.
+    What it refuses to segment (EIO and the like: old kernel, some virtual network cards, a link with small packets) is
+    sent one by one.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -38,6 +40,7 @@ class UdpSocket(Outlet):
         self.full = RECEIVED if SUPPORTED else 1
         """So many datagrams at once mean that there may be more."""
         self.segmentation = True
+        self._refused = 0
         self._calls = 0
         self._datagrams = 0
         self._failures = 0
@@ -109,9 +112,13 @@ class UdpSocket(Outlet):
             super().send_batch(batch)
 
     def _send_unsegmented(self, data: memoryview, segment: int, address: Address) -> None:
-        """Send what the kernel refused to segment, and everything from now on, one by one."""
-        self.segmentation = False
-        self.send(data, segment, address)
+        """Send one by one what the kernel refused to segment, and everything when it refuses most of it."""
+        self._refused += 1
+        sent = self._messages.messages if self._messages else self._calls
+        if self._refused >= REFUSALS and 2 * self._refused > sent:
+            self.segmentation = False
+        for start in range(0, len(data), segment):
+            self.send(data[start : start + segment], segment, address)
 
     def close(self) -> None:
         """Close the socket."""

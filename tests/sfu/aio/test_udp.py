@@ -64,6 +64,11 @@ def test_what_the_kernel_refuses_to_segment_is_sent_one_by_one(udp: UdpSocket, r
     udp.send_batch(batch((addresses, too_many, 1)))
     for number, receiver in enumerate(receivers):
         assert [receiver.recv(100) for _ in range(200)] == [bytes([number])] * 200
+    assert udp.segmentation
+    for _ in range(5):
+        udp.send_batch(batch((addresses, too_many, 1)))
+        for receiver in receivers:
+            assert [len(receiver.recv(100)) for _ in range(200)] == [1] * 200
     assert not udp.segmentation
     udp.send_batch(batch((addresses, [bytes([number]) * 4 for number in range(3)], 2)))
     assert [receiver.recv(100) for receiver in receivers] == [bytes([number]) * 2 for number in range(3)]
