@@ -65,7 +65,7 @@ class CaptionJobs:
         lost = [(name, pipe) for name, (owner, pipe) in self._running.items() if owner is worker]
         for name, pipe in lost:
             del self._running[name]
-            self._room.spawn(self._room.request(m.ClosePipe(pipe)))
+            self._room.spawn(self._room.media.request(m.ClosePipe(pipe)))
         return bool(lost)
 
     async def _start(self, notice: m.PublicationStarted) -> None:
@@ -96,8 +96,8 @@ class CaptionJobs:
             raise
         if self._running.get(notice.publication) != job:
             return
-        await self._room.request(m.OpenPipe(self._room.id, spec, worker.pipe_address))
+        await self._room.media.request(m.OpenPipe(self._room.id, spec, worker.pipe_address))
         if self._running.get(notice.publication) == job:
             self._room.set_captions(available=True)
         else:
-            await self._room.request(m.ClosePipe(spec.pipe))
+            await self._room.media.request(m.ClosePipe(spec.pipe))

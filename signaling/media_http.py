@@ -177,7 +177,7 @@ class MediaEndpoint:
         peer = session.publisher or session.subscriber
         if peer is None:
             raise ClientError("not_found")
-        made = await room.ask(m.RestartIce(peer, fragment.ufrag, fragment.password))
+        made = await room.media.ask(m.RestartIce(peer, fragment.ufrag, fragment.password))
         assert isinstance(made, m.IceCredentials)
         session.restarted(fragment.ufrag)
         body = ice_fragment.serialize(made.ufrag, made.password).encode()

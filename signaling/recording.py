@@ -206,7 +206,7 @@ class RecordingJob:
             await worker.request(
                 m.RecordTrack(recording, ParticipantId(info.participant), name, info.source, spec),
             )
-            await self._room.request(m.OpenPipe(self._room.id, spec, worker.pipe_address))
+            await self._room.media.request(m.OpenPipe(self._room.id, spec, worker.pipe_address))
         except (WorkerError, ClientError):
             if self._pipes.get(notice.publication) == spec.pipe:
                 del self._pipes[notice.publication]
@@ -246,7 +246,7 @@ class RecordingJob:
     def _close_pipes(self) -> None:
         pipes, self._pipes = self._pipes, {}
         for pipe in pipes.values():
-            self._room.spawn(self._room.tell(m.ClosePipe(pipe)))
+            self._room.spawn(self._room.media.tell(m.ClosePipe(pipe)))
 
     def _show(self, state: Literal["starting", "active", "stopping"], problem: str | None = None) -> None:
         self.info = s.RecordingInfo(state, self._recording, self._started_at_s, problem)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import time
@@ -18,6 +17,7 @@ from signaling import messages as s
 from signaling.announcer import Announcer
 from signaling.captions import CaptionJobs
 from signaling.errors import ClientError
+from signaling.media import RoomMedia
 from signaling.placement import Placement
 from signaling.quality import score
 from signaling.recording import RecordingJob
@@ -30,18 +30,6 @@ logger = logging.getLogger(__name__)
 MAX_PARTICIPANTS = 50
 CHAT_KEPT = 200
 CAPTIONS_KEPT = 500
-MEDIA_WAIT_S = 10.0
-"""How long a request waits for a media worker."""
-WORKER_CODES = {
-    "worker_lost": "media_unavailable",
-    "worker_timeout": "media_unavailable",
-    "worker_full": "media_unavailable",
-    "stale_answer": "not_found",
-}
-"""What a worker's refusal is called towards a client; all sdp_* ones are `sdp_invalid`."""
-FIRST_PAUSE_S = 0.1
-LAST_PAUSE_S = 2.0
-"""Between two questions to a media worker that refuses to open the room."""
 
 
 class Room:
@@ -57,14 +45,10 @@ class Room:
         self.ended = False
         self.expected = 0
         """People who are about to come in."""
-        self._hub = hub
-        self._placement = placement
-        self._worker: Worker | None = None
-        self._ready = asyncio.Event()
+        self.media = RoomMedia(self.id, hub, placement)
         self._chat: deque[s.ChatLine] = deque(maxlen=CHAT_KEPT)
         self._captions: deque[s.CaptionLine] = deque(maxlen=CAPTIONS_KEPT)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._opening = asyncio.Lock()
         self.captions = CaptionJobs(self, hub)
         self.recording = RecordingJob(self, hub, announcer)
 
@@ -124,7 +108,7 @@ class Room:
         self.broadcast(s.ParticipantLeft, participant=session.participant, reason=reason)
         for peer in (session.publisher, session.subscriber):
             if peer is not None:
-                self.spawn(self.tell(m.ClosePeer(peer)))
+                self.spawn(self.media.tell(m.ClosePeer(peer)))
         session.publisher = session.subscriber = None
 
     def expire(self, now: float) -> None:
@@ -148,7 +132,7 @@ class Room:
             session.close()
         self.sessions.clear()
         await self.recording.stop()
-        await self.tell(m.CloseRoom(self.id))
+        await self.media.tell(m.CloseRoom(self.id))
 
     # --- what clients ask -----------------------------------------------------------------------------------------
 
@@ -164,7 +148,7 @@ class Room:
                 raise ClientError("not_found")
             self._drop_publications(session)
             if session.publisher is not None:
-                await self.tell(m.ClosePeer(session.publisher))
+                await self.media.tell(m.ClosePeer(session.publisher))
             session.generation = message.generation
             session.publisher = PeerId(f"{session.participant}-pub-{secrets.token_hex(4)}")
         peer = session.publisher
@@ -174,7 +158,7 @@ class Room:
             m.TrackOffer(wish.mid, PublicationId(f"{peer}-{wish.source}-{wish.mid}"), wish.source)
             for wish in message.tracks
         ]
-        result = await self.ask(m.Publish(self.id, session.participant, peer, message.sdp, tracks))
+        result = await self.media.ask(m.Publish(self.id, session.participant, peer, message.sdp, tracks))
         assert isinstance(result, m.SessionDescription)
         offered = {track.publication for track in tracks}
         for name, known in list(self.publications.items()):
@@ -195,12 +179,12 @@ class Room:
         """Pass on the answer of a receiving peer connection."""
         if message.peer != session.subscriber:
             return  # of a peer that is gone
-        await self.ask(m.SubscriberAnswer(PeerId(message.peer), message.revision, message.sdp))
+        await self.media.ask(m.SubscriberAnswer(PeerId(message.peer), message.revision, message.sdp))
 
     async def select_layer(self, session: Session, message: s.SelectLayer) -> None:
         """Pass on the wish for a layer."""
         if session.subscriber is not None:
-            await self.ask(m.SelectLayer(session.subscriber, PublicationId(message.publication), message.rid))
+            await self.media.ask(m.SelectLayer(session.subscriber, PublicationId(message.publication), message.rid))
 
     async def set_muted(self, session: Session, message: s.SetMuted) -> None:
         """Mute or unmute: one's own, or somebody else's (mute only)."""
@@ -209,7 +193,7 @@ class Room:
             raise ClientError("not_found")
         if info.participant != session.participant and ("mute" not in session.rights or not message.muted):
             raise ClientError("not_allowed")
-        await self.ask(m.PausePublication(PublicationId(info.id), message.muted))
+        await self.media.ask(m.PausePublication(PublicationId(info.id), message.muted))
         self._change_publication(info.id, muted=message.muted)
 
     def chat(self, session: Session, text: str) -> None:
@@ -258,10 +242,8 @@ class Room:
         """React to the loss of a worker; without the media worker everybody is to publish anew."""
         self.captions.worker_lost(worker)
         self.recording.worker_lost(worker)
-        if worker is not self._worker:
+        if not self.media.lost(worker):
             return
-        self._worker = None
-        self._ready.clear()
         self.captions.stop_all()
         self.recording.publications_lost()
         self.publications.clear()
@@ -274,7 +256,7 @@ class Room:
 
     def worker_connected(self) -> None:
         """A worker came: whoever waits for one looks again."""
-        self._ready.set()
+        self.media.connected()
         self.captions.resume()
         self.recording.worker_connected()
 
@@ -282,7 +264,7 @@ class Room:
         """End the room on the media worker and everything under way here."""
         self.captions.stop_all()
         await self.recording.stop()
-        await self.tell(m.CloseRoom(self.id))
+        await self.media.tell(m.CloseRoom(self.id))
         self.close()
 
     def close(self) -> None:
@@ -303,44 +285,6 @@ class Room:
             await work
         except (WorkerError, ClientError) as error:
             logger.warning("room work failed: %s", error)
-
-    async def _media(self) -> Worker:
-        """Return this room's media worker, waiting for one to come if need be; raises ClientError."""
-        async with self._opening:
-            deadline = time.monotonic() + MEDIA_WAIT_S
-            pause = FIRST_PAUSE_S
-            while self._worker is None or self._worker.lost:
-                worker = self._hub.choose("media")
-                self._ready.clear()
-                if worker is not None:
-                    try:
-                        await worker.request(m.OpenRoom(self.id))
-                    except WorkerError as error:
-                        logger.warning("no room on %s: %s", worker.id, error)
-                    else:
-                        self._worker = worker
-                        await self._placement.moved(self.id, worker.id)
-                        break
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise ClientError("media_unavailable")
-                # Whoever refused is asked again, less and less often; another worker that comes is asked at once.
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._ready.wait(), left if worker is None else min(pause, left))
-                pause = min(LAST_PAUSE_S, pause * 2)
-            return self._worker
-
-    async def ask(self, command: m.Command) -> m.Result:
-        """Ask the media worker for what a client wants; raises ClientError."""
-        try:
-            return await self.request(command)
-        except WorkerError as error:
-            code = "sdp_invalid" if error.code.startswith("sdp_") else WORKER_CODES.get(error.code, error.code)
-            raise ClientError(code) from error
-
-    async def request(self, command: m.Command) -> m.Result:
-        """Ask the media worker for something that must be done; raises WorkerError, ClientError."""
-        return await (await self._media()).request(command)
 
     def set_captions(self, *, available: bool, problem: str | None = None) -> None:
         """Tell everybody whether captions come."""
@@ -377,26 +321,17 @@ class Room:
             if "see_captions" in session.rights:
                 session.send(s.CaptionAdded, caption=line)
 
-    async def tell(self, command: m.Command) -> None:
-        """Tell the worker something that needs no answer; a lost worker needs not be told."""
-        if self._worker is not None and not self._worker.lost:
-            try:
-                await self._worker.request(command)
-            except WorkerError as error:
-                logger.debug("not done: %s", error)
-
     async def _open_subscriber(self, session: Session) -> None:
-        worker = await self._media()
         peer = PeerId(f"{session.participant}-sub-{secrets.token_hex(4)}")
         session.subscriber = peer
-        await worker.request(m.OpenSubscriber(self.id, session.participant, peer))
+        await self.media.request(m.OpenSubscriber(self.id, session.participant, peer))
         live = [PublicationId(p.id) for p in self.publications.values() if p.live]
-        await worker.request(m.Subscribe(peer, live))
+        await self.media.request(m.Subscribe(peer, live))
 
     async def _subscribe_all(self, publications: list[PublicationId]) -> None:
         for session in list(self.sessions.values()):
             if session.subscriber is not None and not isinstance(session, HttpSession):
-                await self.tell(m.Subscribe(session.subscriber, publications))
+                await self.media.tell(m.Subscribe(session.subscriber, publications))
 
     async def _reopen(self) -> None:
         for session in list(self.sessions.values()):
@@ -413,7 +348,7 @@ class Room:
                 self._drop_publications(session)
                 session.send(s.MediaLost)
                 if other is not None:
-                    self.spawn(self.tell(m.ClosePeer(other)))
+                    self.spawn(self.media.tell(m.ClosePeer(other)))
                 self.spawn(self._open_subscriber(session))
 
     def _subscription_changed(self, notice: m.SubscriptionChanged) -> None:

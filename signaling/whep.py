@@ -56,7 +56,7 @@ async def watch(
         try:
             session.subscriber = peer = PeerId(f"{session.participant}-watch")
             command = m.WatchPublication(room.id, session.participant, peer, offer, publications)
-            result = await room.ask(command)
+            result = await room.media.ask(command)
             assert isinstance(result, m.SessionDescription)
             if session.id not in room.sessions:
                 raise ClientError("not_live")

@@ -6,14 +6,14 @@ import pytest
 
 from control import messages as m
 from signaling import messages as s
-from signaling import room
+from signaling import media
 from tests.signaling.house import house, worker
 
 
 async def test_a_worker_that_refuses_to_open_the_room_is_asked_seldom_and_the_client_hears_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "MEDIA_WAIT_S", 0.8)
+    monkeypatch.setattr(media, "WAIT_S", 0.8)
     asked = 0
 
     async def refuse(command: m.Command) -> m.Result:

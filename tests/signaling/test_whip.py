@@ -240,7 +240,7 @@ async def test_beginning_again_and_again_is_slowed_down(tmp_path: Path) -> None:
 async def test_without_a_media_worker_the_encoder_is_told_to_come_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("signaling.room.MEDIA_WAIT_S", 0.1)
+    monkeypatch.setattr("signaling.media.WAIT_S", 0.1)
     async with house(tmp_path) as running:
         refused = await post(running)
         assert (refused.status, refused.code) == (503, "media_unavailable")
