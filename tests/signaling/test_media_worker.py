@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from control import messages as m
-from signaling import messages as s
 from signaling import media
+from signaling import messages as s
 from tests.signaling.house import house, worker
 
 
