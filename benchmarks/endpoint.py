@@ -9,7 +9,8 @@ from __future__ import annotations
 import secrets
 from typing import Literal
 
-from benchmarks.descriptions import RemoteDescription
+from benchmarks.descriptions import TRANSPORT_SEQUENCE_ID, RemoteDescription
+from sfu.congestion.feedback import ArrivalRecorder
 from sfu.errors import MalformedPacketError
 from sfu.machines.certificate import Certificate
 from sfu.machines.dtls import OUR_PROFILES, DtlsEndpoint
@@ -17,11 +18,15 @@ from sfu.machines.srtp import SrtpReceiver, SrtpSender
 from sfu.serial import unwrap
 from sfu.streams.receive import ReceiveStatistics
 from sfu.units import Address, ntp_middle
-from sfu.wire import rtcp, stun
+from sfu.wire import rtcp, stun, twcc
 
 CHECK_INTERVAL_S = 0.05
 CONSENT_INTERVAL_S = 2.5
 REPORT_INTERVAL_S = 1.0
+FEEDBACK_INTERVAL_S = 0.05
+"""Transport-wide feedback, as often as Chromium sends it at more than 220 kbit/s."""
+SEQUENCE_HEAD = bytes([0xBE, 0xDE, 0, 1, TRANSPORT_SEQUENCE_ID << 4 | 1])
+"""A header extension with nothing but the transport-wide sequence number, as our media worker sends it."""
 ALWAYS_VERIFIED = 50
 """The first packets of a stream are all authenticated."""
 VERIFY_EVERY = 100
@@ -58,6 +63,8 @@ class Endpoint:
         self.address: Address | None = None
         """Where the server is; media goes there once `sender` exists."""
         self.streams: dict[int, Stream] = {}
+        self._arrivals = ArrivalRecorder(FEEDBACK_INTERVAL_S)
+        self._feedback_count = 0
         self.profile: str | None = None
         self.keyframe_wanted = False
         self.failed: str | None = None
@@ -98,7 +105,7 @@ class Endpoint:
                 if 63 < data[1] & 0x7F < 96:
                     self._receive_rtcp(data, now)
                 else:
-                    self._receive_rtp(data)
+                    self._receive_rtp(data, now)
             elif first < 4:
                 self._receive_stun(data, now)
             elif 19 < first < 64 and self._dtls is not None:
@@ -107,7 +114,7 @@ class Endpoint:
         except (MalformedPacketError, IndexError):
             self.malformed += 1
 
-    def _receive_rtp(self, data: bytes) -> None:
+    def _receive_rtp(self, data: bytes, now: float) -> None:
         receiver = self._receiver
         if receiver is None or len(data) < 28:
             return
@@ -122,6 +129,8 @@ class Endpoint:
             statistics.highest = index
         statistics.received += 1
         statistics.bytes += len(data)
+        if data[12:17] == SEQUENCE_HEAD:
+            self._arrivals.received(data[17] << 8 | data[18], now)
         if statistics.received > ALWAYS_VERIFIED and statistics.received % VERIFY_EVERY:
             return
         header = 12 + ((data[0] & 15) << 2)
@@ -185,6 +194,13 @@ class Endpoint:
         if self._dtls is not None and self.sender is None:
             self._dtls.handle_timeout(now)
             self._flush_dtls()
+        report = self._arrivals.poll(now)
+        if self.sender is not None and report is not None:
+            begin, arrivals = report
+            for first, portion in twcc.portions(arrivals, begin):
+                message = twcc.build(self._ssrc, next(iter(self.streams)), self._feedback_count & 0xFF, first, portion)
+                self._feedback_count += 1
+                self._out.append(self.sender.protect_rtcp(message))
         if self.sender is not None and self.streams and now >= self._report_at:
             self._report_at = now + REPORT_INTERVAL_S
             streams = list(self.streams.values())[:31]

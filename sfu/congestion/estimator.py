@@ -8,9 +8,11 @@ SentLog ──results──▶ ArrivalGroups ─▶ DelayTrend ─▶ DelayContr
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from sfu.congestion.arrivals import ArrivalGroups
 from sfu.congestion.delay import DelayControl
-from sfu.congestion.loss import MUCH, LossControl
+from sfu.congestion.loss import LITTLE, MUCH, LossControl
 from sfu.congestion.probe import Cluster, Prober
 from sfu.congestion.sent import PacketResult
 from sfu.congestion.throughput import Delivery, Throughput
@@ -57,17 +59,15 @@ class Estimator:
         self._prober = Prober(start_bps, now)
 
     @property
-    def throughput_bps(self) -> float | None:
-        """What arrives; None before it is known."""
-        return self._throughput.bps
+    def is_calm(self) -> bool:
+        """Whether nothing speaks of a queue or of loss."""
+        return self._trend.usage != "over" and self._loss.fraction < LITTLE and not self._delay.recovering
 
-    @property
-    def loss_fraction(self) -> float:
-        """Share of the packets of the last second that were lost."""
-        return self._loss.fraction
+    def feedback(self, results: list[PacketResult], now: float, skipped_bytes: int = 0) -> float:
+        """Take what one feedback message tells (`SentLog.acknowledged`); return the new target.
 
-    def feedback(self, results: list[PacketResult], now: float) -> float:
-        """Take what one feedback message tells (`SentLog.acknowledged`); return the new target."""
+        `skipped_bytes` were sent before these packets, and are taken as arrived: nobody looked at their feedback.
+        """
         if not results:
             return self.target_bps
         self._fed_at = now
@@ -78,7 +78,13 @@ class Estimator:
         self._least_rtt_s = min(rtt_s, self._least_rtt_s + RTT_DRIFT_S)
         usage = self._trend.usage
         over = False
-        arrived = sorted((each for each in results if each.arrived_at is not None), key=lambda e: e.arrived_at or 0.0)
+        arrived = [each for each in results if each.arrived_at is not None]
+        if any((one.arrived_at or 0.0) > (other.arrived_at or 0.0) for one, other in pairwise(arrived)):
+            arrived.sort(key=lambda each: each.arrived_at or 0.0)
+        if skipped_bytes and arrived:
+            first_at = arrived[0].arrived_at or 0.0
+            self._throughput.add(skipped_bytes, first_at)
+            self._delivery.add(arrived[0].sent_at, first_at, skipped_bytes)
         for each in arrived:
             assert each.arrived_at is not None
             self._throughput.add(each.size, each.arrived_at)

@@ -12,9 +12,10 @@ MAX_SPAN = 4096
 class ArrivalRecorder:
     """Collects arrivals between two feedback messages of one transport."""
 
-    __slots__ = ("_arrivals", "_begin", "_last", "_next_first", "_sent_at")
+    __slots__ = ("_arrivals", "_begin", "_interval_s", "_last", "_next_first", "_sent_at")
 
-    def __init__(self) -> None:
+    def __init__(self, interval_s: float = INTERVAL_S) -> None:
+        self._interval_s = interval_s
         self._arrivals: dict[int, int] = {}
         self._last = -1
         self._next_first = -1
@@ -35,7 +36,7 @@ class ArrivalRecorder:
 
         Arrivals are {unwrapped transport sequence number: µs}. The first number is None in the first report.
         """
-        if not self._arrivals or now - self._sent_at < INTERVAL_S:
+        if not self._arrivals or now - self._sent_at < self._interval_s:
             return None
         self._sent_at = now
         arrivals = self._arrivals

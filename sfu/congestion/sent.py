@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sfu.serial import unwrap
 from sfu.wire.twcc import REFERENCE_US
@@ -12,8 +12,7 @@ MAX_RUNS = 2048
 """Remembered; of a receiver that sends no feedback the older ones are forgotten."""
 
 
-@dataclass(slots=True, frozen=True)
-class PacketResult:
+class PacketResult(NamedTuple):
     """The fate of one packet. Times in seconds: `sent_at` of our clock, `arrived_at` of the receiver's (None: lost)."""
 
     sequence: int
@@ -35,12 +34,14 @@ class SentLog:
     Packets are noted by runs, as they are sent. The hot path (`sfu.rooms.forward`) does by itself what `sent` does.
     """
 
-    __slots__ = ("_reference_us", "_settled", "next", "runs")
+    __slots__ = ("_reference_us", "_settled", "next", "runs", "skipped_bytes")
 
     def __init__(self) -> None:
         self.next = 1
         """The number of the packet to be sent next, unwrapped; the wire carries its low 16 bits."""
         self.runs: deque[Run] = deque(maxlen=MAX_RUNS)
+        self.skipped_bytes = 0
+        """Sent before what the last message spoke of, and after what the one before it did."""
         self._settled = 0
         self._reference_us: int | None = None
 
@@ -63,12 +64,16 @@ class SentLog:
             self._reference_us = ticks * REFERENCE_US
         results: list[PacketResult] = []
         runs = self.runs
+        skipped = 0
         for number, after_us in packets:
             sequence = unwrap(number, self._settled, 16)
             if sequence <= self._settled or sequence >= self.next:
                 continue
             while runs and runs[0][0] + runs[0][1] <= sequence:
-                runs.popleft()
+                first, count, size, last_size, _, _ = runs.popleft()
+                unsettled = first + count - 1 - self._settled
+                if unsettled > 0 and not results:
+                    skipped += size * (min(count, unsettled) - 1) + last_size
             self._settled = sequence
             if not runs or runs[0][0] > sequence:
                 continue  # too long ago
@@ -77,4 +82,5 @@ class SentLog:
                 size = last_size
             arrived_at = None if after_us is None else (self._reference_us + after_us) / 1e6
             results.append(PacketResult(sequence, size, sent_at, arrived_at, probe))
+        self.skipped_bytes = skipped
         return results

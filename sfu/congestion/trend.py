@@ -11,6 +11,7 @@ from typing import Literal
 
 WINDOW = 20
 """Groups that the slope is fitted to."""
+EXACT_EVERY = 256
 SMOOTHING = 0.9
 GAIN = 4.0
 MAX_WEIGHT = 60
@@ -29,8 +30,10 @@ Usage = Literal["normal", "over", "under"]
 class DelayTrend:
     """Fed with the deltas of groups, it says whether the path is used too much (its queue grows), or too little."""
 
-    __slots__ = ("_accumulated", "_count", "_first", "_last_slope", "_over_since", "_points", "_smoothed",
-                 "_threshold", "_updated_at", "usage")  # fmt: skip
+    __slots__ = (
+        "_accumulated", "_count", "_first", "_fitted", "_last_slope", "_over_since", "_points", "_smoothed",
+        "_threshold", "_updated_at", "_x", "_xx", "_xy", "_y", "usage",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.usage: Usage = "normal"
@@ -43,6 +46,8 @@ class DelayTrend:
         self._updated_at: float | None = None
         self._over_since: float | None = None
         self._last_slope = 0.0
+        self._fitted = 0
+        self._x = self._y = self._xx = self._xy = 0.0
 
     def update(self, departures_s: float, arrivals_s: float, arrived_at: float) -> Usage:
         """Take the deltas of two groups and the arrival of the later one; return the state."""
@@ -51,8 +56,7 @@ class DelayTrend:
         self._count = min(MAX_WEIGHT, self._count + 1)
         self._accumulated += (arrivals_s - departures_s) * 1000
         self._smoothed = SMOOTHING * self._smoothed + (1 - SMOOTHING) * self._accumulated
-        self._points.append(((arrived_at - self._first) * 1000, self._smoothed))
-        slope = self._slope() if len(self._points) == WINDOW else self._last_slope
+        slope = self._fit((arrived_at - self._first) * 1000)
         signal = self._count * slope * GAIN
         if signal > self._threshold:
             if self._over_since is None:
@@ -66,15 +70,32 @@ class DelayTrend:
         self._adapt(abs(signal), arrived_at)
         return self.usage
 
-    def _slope(self) -> float:
-        """Return the least-squares slope of delay over time."""
-        points = self._points
-        mean_x = sum(x for x, _ in points) / len(points)
-        mean_y = sum(y for _, y in points) / len(points)
-        spread = sum((x - mean_x) ** 2 for x, _ in points)
-        if not spread:
+    def _fit(self, x: float) -> float:
+        """Add a point; return the least-squares slope of delay over time (the last one until the window is full)."""
+        points, y = self._points, self._smoothed
+        self._fitted += 1
+        if len(points) == WINDOW and self._fitted % EXACT_EVERY:
+            old_x, old_y = points[0]
+            self._x -= old_x
+            self._y -= old_y
+            self._xx -= old_x * old_x
+            self._xy -= old_x * old_y
+        points.append((x, y))
+        if self._fitted % EXACT_EVERY:
+            self._x += x
+            self._y += y
+            self._xx += x * x
+            self._xy += x * y
+        else:  # sums that are only ever changed lose digits
+            self._x = sum(each for each, _ in points)
+            self._y = sum(each for _, each in points)
+            self._xx = sum(each * each for each, _ in points)
+            self._xy = sum(one * other for one, other in points)
+        count = len(points)
+        spread = count * self._xx - self._x * self._x
+        if count < WINDOW or spread <= 0:
             return self._last_slope
-        return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
+        return (count * self._xy - self._x * self._y) / spread
 
     def _adapt(self, signal: float, now: float) -> None:
         """Let the threshold follow, so that a competing flow does not starve us; leave out what is far off."""

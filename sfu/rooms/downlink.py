@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DOUBT_S = 20.0
 """So long after the path was last found too narrow, nothing is tried on it that the estimate does not allow."""
+RELAXED_S = 0.18
+"""How often feedback is looked at while all is well."""
 MIN_AUDIO_BPS = 40_000.0
 MIN_LAYER_BPS = 30_000.0
 PADDING_OVERHEAD = 36
@@ -38,6 +40,8 @@ class Downlink:
         self.estimator = Estimator(now)
         self.is_known = False
         """Whether there was feedback, so that the estimate means something."""
+        self._fed_at = float("-inf")
+        self._wanted_bps = float("inf")
         self._cluster: Cluster | None = None
 
     def feedback(self, body: bytes, now: float) -> bool:
@@ -47,8 +51,24 @@ class Downlink:
         except MalformedPacketError:
             return False
         self.is_known = True
-        self.estimator.feedback(self.log.acknowledged(reference_us, packets), now)
+        self._fed_at = now
+        results = self.log.acknowledged(reference_us, packets)
+        self.estimator.feedback(results, now, self.log.skipped_bytes)
         return True
+
+    def spares_feedback(self, now: float) -> bool:
+        """Return whether a feedback message need not be looked at: all is well, and another comes soon.
+
+        Browsers send twenty a second; to read them all would cost as much as to forward what they speak of.
+        """
+        estimator = self.estimator
+        return (
+            now - self._fed_at < RELAXED_S
+            and self._cluster is None
+            and estimator.target_bps > self._wanted_bps
+            and now - estimator.congested_at > DOUBT_S
+            and estimator.is_calm
+        )
 
     def allot(self, subscriptions: Iterable[Subscription], speaking: Collection[ParticipantId], now: float) -> bool:
         """Choose the layer of every subscription; return whether `probe` is to be called every few milliseconds."""
@@ -75,6 +95,7 @@ class Downlink:
             )
             videos.append((subscription, alive))
             demands.append(demand)
+        self._wanted_bps = wanted_bps(demands) + audio_bps
         chosen = allocate(demands, self.estimator.target_bps - audio_bps)
         trusting = now - self.estimator.congested_at > DOUBT_S
         for (subscription, alive), demand, position in zip(videos, demands, chosen, strict=True):
@@ -82,7 +103,7 @@ class Downlink:
                 position = len(alive) - 1  # nothing speaks against it, and trying is how one finds out
             subscription.allot(None if position is None else alive[position], now)
         if self._cluster is None and any(subscription.rtx is not None for subscription, _ in videos):
-            self._cluster = self.estimator.probe(wanted_bps(demands) + audio_bps, now)
+            self._cluster = self.estimator.probe(self._wanted_bps, now)
             self._peer.probe = 0 if self._cluster is None else self._cluster.number
         return self._cluster is not None
 

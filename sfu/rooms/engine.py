@@ -23,6 +23,7 @@ from sfu.wire import rtcp
 
 QUALITY_INTERVAL_S = 2.0
 SLOW_INTERVAL_S = 0.1
+TRANSPORT_FEEDBACK, FEEDBACK_FORMAT = 205, 15
 PROBING_S = 0.005
 URGENT_S = 0.02
 IDLE_S = 0.1
@@ -118,6 +119,9 @@ class Engine:
             if peer.receiver is None or peer.closed:
                 self._refusals.note("malformed")
                 return
+            subscriber = self._roster.subscribers.get(peer.id)
+            if subscriber is not None and _is_feedback(data) and subscriber.spares_feedback(now):
+                return
             plain = peer.receiver.unprotect_rtcp(data)
             if not peer.rtcp.take(1, now):
                 self._refusals.note("rtcp_rate")
@@ -129,7 +133,6 @@ class Engine:
         publisher = self._roster.publishers.get(peer.id)
         if publisher is not None:
             publisher.receive_rtcp(packets, now, at_s)
-        subscriber = self._roster.subscribers.get(peer.id)
         if subscriber is not None:
             subscriber.receive_rtcp(packets, now, at_s, self._forwarder)
             if any(isinstance(packet, rtcp.Pli | rtcp.Fir) for packet in packets):
@@ -233,3 +236,8 @@ class Engine:
             "packets_forwarded": self._forwarder.packets_forwarded,
             **{f"refused_{reason}": count for reason, count in self._refusals.counts.items()},
         }
+
+
+def _is_feedback(data: bytes) -> bool:
+    """Tell by the head, which SRTCP leaves in clear, whether a packet begins with transport-wide feedback."""
+    return data[1] == TRANSPORT_FEEDBACK and data[0] & 0x1F == FEEDBACK_FORMAT

@@ -314,6 +314,10 @@ class SubscriberPeer:
             return False
         return downlink.allot(self.subscriptions.values(), speaking, now)
 
+    def spares_feedback(self, now: float) -> bool:
+        """Return whether transport-wide feedback may be dropped unread (`Downlink.spares_feedback`)."""
+        return self.downlink is not None and self.downlink.spares_feedback(now)
+
     def probe(self, forwarder: Forwarder, now: float) -> bool:
         """Send what is due of a burst that looks for more bandwidth; return whether it goes on."""
         return self.downlink is not None and self.downlink.probe(self.subscriptions.values(), forwarder, now)

@@ -45,3 +45,15 @@ def test_what_is_never_answered_is_forgotten() -> None:
         log.sent(100, number / 1000)
     assert len(log.runs) == MAX_RUNS
     assert [each.sequence for each in log.acknowledged(0, [(5, 0), (11, 0), (12, 0)])] == [11, 12]
+
+
+def test_what_no_message_that_was_read_speaks_of_is_counted_in_bytes() -> None:
+    log = SentLog()
+    for number in range(10):
+        log.sent(100 + number, number / 100)
+    log.acknowledged(0, [(1, 0), (2, 0)])
+    assert log.skipped_bytes == 0
+    log.acknowledged(0, [(6, 0), (7, 0)])
+    assert log.skipped_bytes == 102 + 103 + 104
+    log.acknowledged(0, [(8, 0)])
+    assert log.skipped_bytes == 0
