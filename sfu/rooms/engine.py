@@ -240,4 +240,4 @@ class Engine:
 
 def _is_feedback(data: bytes) -> bool:
     """Tell by the head, which SRTCP leaves in clear, whether a packet begins with transport-wide feedback."""
-    return data[1] == TRANSPORT_FEEDBACK and data[0] & 0x1F == FEEDBACK_FORMAT
+    return len(data) > 1 and data[1] == TRANSPORT_FEEDBACK and data[0] & 0x1F == FEEDBACK_FORMAT
