@@ -101,7 +101,8 @@ class Downlink:
         for (subscription, alive), demand, position in zip(videos, demands, chosen, strict=True):
             if position is None and trusting and (demand.present is not None or demand.may_rise):
                 position = len(alive) - 1  # nothing speaks against it, and trying is how one finds out
-            subscription.allot(None if position is None else alive[position], now)
+            gone = subscription.allotted is not None and subscription.allotted not in alive
+            subscription.allot(None if position is None else alive[position], now, forced=gone)
         if self._cluster is None and any(subscription.rtx is not None for subscription, _ in videos):
             self._cluster = self.estimator.probe(self._wanted_bps, now)
             self._peer.probe = 0 if self._cluster is None else self._cluster.number

@@ -123,9 +123,12 @@ class Subscription:
         """Whether the receiver's link is too narrow for this picture."""
         return self.is_allotted and self.allotted is None
 
-    def allot(self, position: int | None, now: float) -> None:
-        """Take the layer that the receiver's link has room for."""
-        if self.is_allotted and position != self.allotted:
+    def allot(self, position: int | None, now: float, *, forced: bool = False) -> None:
+        """Take the layer that the receiver's link has room for.
+
+        `forced`: the one before is no longer there or no longer wished, which says nothing about the link.
+        """
+        if self.is_allotted and position != self.allotted and not forced:
             self.patience.changed(self.allotted, position, now)
         if not self.is_allotted or position != self.allotted:
             self.is_allotted = True

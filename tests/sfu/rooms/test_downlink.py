@@ -1,8 +1,9 @@
 """A receiver whose link is narrow gets the layer that fits, by its own feedback, from the real engine."""
 
 from control import messages as m
+from control.ids import PeerId
 from sfu.wire import rtcp, twcc
-from tests.sfu.rooms.rig import DELTA, Rig
+from tests.sfu.rooms.rig import DELTA, PUBLICATION, Rig
 from tests.sfu.rooms.test_layer_switch import MEDIA, Camera, alive, continuous
 
 SIZES = {"q": 150, "h": 500, "f": 1100}
@@ -81,6 +82,15 @@ def test_a_link_that_becomes_narrow_and_wide_again_is_followed_and_the_stream_go
     assert watch(path, camera, 25) == {b"f"}
     path.subscriber.rtp = [packet for packet in path.subscriber.rtp if packet[0] == 96]
     continuous(path.subscriber)
+
+
+def test_a_wish_is_followed_at_once_however_often_it_changes() -> None:
+    path = Path(5_000_000)
+    camera = Camera(path, SIZES)
+    watch(path, camera, 5)
+    for rid in ("q", "f", "q", "h", "q", "f", "q", "f"):
+        path.do(m.SelectLayer(PeerId("sub"), PUBLICATION, rid))
+        assert watch(path, camera, 4) == {rid.encode()}
 
 
 def test_transport_sequence_numbers_go_on_over_media_and_retransmissions() -> None:
