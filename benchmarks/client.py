@@ -61,10 +61,11 @@ class Plan:
 class Clients:
     """A running process of endpoints. Raises SfuError when one of them cannot do what it is asked."""
 
-    def __init__(self, profiles: tuple[bytes, ...] = OUR_PROFILES) -> None:
+    def __init__(self, profiles: tuple[bytes, ...] = OUR_PROFILES, *, feedback: bool = True) -> None:
+        """`feedback`: whether receivers accept transport-wide sequence numbers and tell what arrived."""
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, profiles), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, profiles, feedback), daemon=True)
         self._process.start()
         theirs.close()
         self._lock = asyncio.Lock()
@@ -160,8 +161,9 @@ class _Client:
 class _Loop:
     """The process."""
 
-    def __init__(self, connection: Connection, profiles: tuple[bytes, ...]) -> None:
+    def __init__(self, connection: Connection, profiles: tuple[bytes, ...], feedback: bool) -> None:
         self._connection = connection
+        self._feedback = feedback
         self._profiles = profiles
         self._certificate = Certificate.generate()
         self._clients: dict[str, _Client] = {}
@@ -265,7 +267,7 @@ class _Loop:
         client = self._clients.get(name) or self._new(name)
         client.endpoint.connect(descriptions.read(text), time.monotonic())
         client.flush()
-        return descriptions.answer(self._local(client), text)
+        return descriptions.answer(self._local(client), text, feedback=self._feedback)
 
     def _do_pace(self, paced: bool) -> None:
         for client in self._publishers:
@@ -302,6 +304,6 @@ class _Loop:
         return descriptions.LocalEnd(endpoint.ufrag, endpoint.password, self._certificate.fingerprint)
 
 
-def _serve(connection: Connection, profiles: tuple[bytes, ...]) -> None:
+def _serve(connection: Connection, profiles: tuple[bytes, ...], feedback: bool) -> None:
     """The process's body."""
-    _Loop(connection, profiles).run()
+    _Loop(connection, profiles, feedback).run()

@@ -96,8 +96,8 @@ def offer(local: LocalEnd, tracks: list[OfferedTrack], *, setup: str = "actpass"
     return "\r\n".join(lines) + "\r\n"
 
 
-def answer(local: LocalEnd, offered: str) -> str:
-    """Return an answer that receives everything that the server offers."""
+def answer(local: LocalEnd, offered: str, *, feedback: bool = True) -> str:
+    """Return an answer that receives everything that the server offers, with transport-wide feedback or without."""
     description = sdp.parse(offered)
     lines = _session([section.mid for section in description.sections if section.port])
     for section in description.sections:
@@ -106,7 +106,8 @@ def answer(local: LocalEnd, offered: str) -> str:
         direction = "recvonly" if section.direction in ("sendonly", "sendrecv") else "inactive"
         lines += [f"m={section.kind} {port} {section.protocol} {formats}", *_transport(local, "active")]
         lines += [f"a=mid:{section.mid}", f"a={direction}"]
-        lines += [f"a=extmap:{number} {uri}" for uri, number in section.extensions.items()]
+        extensions = {uri: n for uri, n in section.extensions.items() if feedback or uri != TRANSPORT_SEQUENCE_NUMBER}
+        lines += [f"a=extmap:{number} {uri}" for uri, number in extensions.items()]
         for payload in section.payloads.values():
             channels = f"/{payload.channels}" if payload.channels > 1 else ""
             lines.append(f"a=rtpmap:{payload.payload_type} {payload.name}/{payload.clock_rate}{channels}")

@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     mode.add_argument("--back-to-back", dest="modes", action="store_const", const=[False], help="only whole frames")
     parser.add_argument("--coalesce-ms", type=float, default=0.0, help="media.coalesce_ms of the worker")
     parser.add_argument("--profile", choices=sorted(PROFILES), default="gcm")
+    parser.add_argument(
+        "--no-feedback", dest="feedback", action="store_false", help="subscribers give no transport-wide feedback"
+    )
     parser.add_argument("--compare", choices=["janus"], help="measure this server too, under the same load")
 
 
@@ -60,6 +63,7 @@ async def _run(arguments: argparse.Namespace) -> dict[str, Any]:
             "subscribers": arguments.subscribers,
             "bitrate_bps": arguments.bitrate,
             "audio": arguments.audio,
+            "feedback": arguments.feedback,
             "coalesce_ms": arguments.coalesce_ms,
         },
     }
@@ -80,7 +84,7 @@ async def _measure(
     """Load one server and measure each mode in turn."""
     modes: list[bool] = arguments.modes or [True, False]
     seconds = QUICK_S if arguments.quick else arguments.seconds
-    clients = Clients((PROFILES[arguments.profile].openssl_name,))
+    clients = Clients((PROFILES[arguments.profile].openssl_name,), feedback=arguments.feedback)
     try:
         async with starting as server:
             plan = Plan(arguments.bitrate, audio=arguments.audio, paced=modes[0])

@@ -27,6 +27,8 @@ RTT_DRIFT_S = 0.0005
 """With each message the least round trip is forgotten a little: paths change."""
 QUEUE_S = 0.08
 """A round trip so much longer than the least one means a queue, which no probe should make longer."""
+SHORT_QUEUE_S = 0.06
+"""Less than this may be the time until the receiver's next message."""
 EMPTIED_S = 2.0
 """A queue of which nothing was heard for so long is empty: nothing was sent."""
 CALM_S = 0.3
@@ -37,8 +39,8 @@ class Estimator:
     """The send-side estimate of one transport: give it feedback, ask `target_bps`, let `probe` look for more."""
 
     __slots__ = (
-        "_calm_until", "_delay", "_delivery", "_fed_at", "_groups", "_least_rtt_s", "_loss", "_prober", "_throughput",
-        "_trend", "congested_at", "rtt_s", "target_bps",
+        "_calm_until", "_delay", "_delivery", "_fed_at", "_groups", "_last_rtt_s", "_least_rtt_s", "_loss", "_prober",
+        "_throughput", "_trend", "congested_at", "rtt_s", "target_bps",
     )  # fmt: skip
 
     def __init__(self, now: float, start_bps: float = START_BPS) -> None:
@@ -54,14 +56,19 @@ class Estimator:
         self._delay = DelayControl(start_bps, now)
         self._calm_until = now
         self._fed_at = now
-        self._least_rtt_s = float("inf")
+        self._least_rtt_s = self._last_rtt_s = float("inf")
         self._loss = LossControl(start_bps, now)
         self._prober = Prober(start_bps, now)
 
     @property
     def is_calm(self) -> bool:
         """Whether nothing speaks of a queue or of loss."""
-        return self._trend.usage != "over" and self._loss.fraction < LITTLE and not self._delay.recovering
+        return (
+            self._last_rtt_s < self._least_rtt_s + SHORT_QUEUE_S
+            and self._trend.usage != "over"
+            and self._loss.fraction < LITTLE
+            and not self._delay.recovering
+        )
 
     def feedback(self, results: list[PacketResult], now: float, skipped_bytes: int = 0) -> float:
         """Take what one feedback message tells (`SentLog.acknowledged`); return the new target.
@@ -72,7 +79,7 @@ class Estimator:
             return self.target_bps
         self._fed_at = now
         newest = max(each.sent_at for each in results)
-        rtt_s = max(0.0, now - newest)
+        rtt_s = self._last_rtt_s = max(0.0, now - newest)
         first = self._least_rtt_s == float("inf")
         self.rtt_s = rtt_s if first else self.rtt_s + RTT_SMOOTHING * (rtt_s - self.rtt_s)
         self._least_rtt_s = min(rtt_s, self._least_rtt_s + RTT_DRIFT_S)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DOUBT_S = 20.0
 """So long after the path was last found too narrow, nothing is tried on it that the estimate does not allow."""
-RELAXED_S = 0.18
+RELAXED_S = 0.4
 """How often feedback is looked at while all is well."""
 MIN_AUDIO_BPS = 40_000.0
 MIN_LAYER_BPS = 30_000.0
