@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
 from control import messages as m
 from control.ids import ParticipantId, PipeId, PublicationId
-from sfu.machines.payload_types import PAYLOAD_TYPES
+from signaling.pipes import new_pipe
 from signaling.workers import Worker, WorkerError, WorkerHub
 
 if TYPE_CHECKING:
@@ -73,16 +72,7 @@ class CaptionJobs:
         info = self._room.publications.get(notice.publication)
         if worker is None or worker.pipe_address is None or info is None or notice.publication in self._running:
             return
-        spec = m.PipeSpec(
-            PipeId(f"captions-{secrets.token_hex(8)}"),
-            notice.publication,
-            notice.codec,
-            notice.clock_rate,
-            PAYLOAD_TYPES[notice.codec],
-            secrets.randbits(32) or 1,
-            secrets.token_bytes(16),
-            secrets.token_bytes(12),
-        )
+        spec = new_pipe("captions", notice)
         job = self._running[notice.publication] = worker, spec.pipe
         speaker = self._room.name_of(info.participant) or ""
         try:

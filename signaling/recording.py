@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Literal
 from control import events
 from control import messages as m
 from control.ids import ParticipantId, PipeId, PublicationId, RecordingId
-from sfu.machines.payload_types import PAYLOAD_TYPES
 from signaling import messages as s
 from signaling.announcer import Announcer
 from signaling.errors import ClientError
+from signaling.pipes import new_pipe
 from signaling.workers import Worker, WorkerError, WorkerHub
 
 if TYPE_CHECKING:
@@ -189,17 +189,7 @@ class RecordingJob:
             return
         if notice.publication in self._pipes:
             return
-        spec = m.PipeSpec(
-            PipeId(f"recording-{secrets.token_hex(8)}"),
-            notice.publication,
-            notice.codec,
-            notice.clock_rate,
-            PAYLOAD_TYPES[notice.codec],
-            secrets.randbits(32) or 1,
-            secrets.token_bytes(16),
-            secrets.token_bytes(12),
-            notice.channels,
-        )
+        spec = new_pipe("recording", notice)
         self._pipes[notice.publication] = spec.pipe
         name = self._room.name_of(info.participant) or ""
         try:
