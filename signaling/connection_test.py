@@ -24,6 +24,8 @@ from signaling.workers import Worker, WorkerError, WorkerHub
 
 logger = logging.getLogger(__name__)
 
+WAIT_S = 5.0
+"""For a media worker that is just starting; the page waits with a message."""
 KEPT_S: Final = 12.0
 """Connecting (8 s at most) and measuring (3 s)."""
 MAX_AT_ONCE: Final = 20
@@ -59,7 +61,7 @@ class ConnectionTests:
             text = offer.decode()
         except UnicodeDecodeError:
             return _refused(422, "sdp_invalid")
-        worker = self._hub.choose("media")
+        worker = await self._hub.find("media", WAIT_S)
         if worker is None:
             return _refused(503, "media_unavailable")
         room = RoomId(f"test-{secrets.token_hex(8)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import itertools
 import logging
@@ -84,6 +85,7 @@ class WorkerHub:
     def __init__(self, token: str) -> None:
         self._token = token.encode()
         self.workers: dict[str, Worker] = {}
+        self._came = asyncio.Event()
         self.on_connected: Callable[[Worker], None] = lambda _worker: None
         self.on_lost: Callable[[Worker], None] = lambda _worker: None
         self.on_notice: Callable[[Worker, m.Notice], None] = lambda _worker, _notice: None
@@ -92,6 +94,16 @@ class WorkerHub:
         """Return the least loaded worker of a kind, rather one without a problem, or None."""
         able = [w for w in self.workers.values() if w.kind == kind and (w.load is None or w.load.jobs < w.capacity)]
         return min(able, key=lambda w: (w.problem is not None, w.load.jobs if w.load else 0), default=None)
+
+    async def find(self, kind: m.WorkerKind, within_s: float) -> Worker | None:
+        """Return the least loaded worker of a kind, waiting for one to come; None when none does in time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while (worker := self.choose(kind)) is None:
+                    self._came.clear()
+                    await self._came.wait()
+                return worker
+        return None
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one worker's WebSocket at /control."""
@@ -113,6 +125,7 @@ class WorkerHub:
         await socket.send_bytes(m.encode(m.Welcome()))
         self.workers[worker.id] = worker
         logger.info("worker connected", extra={"worker": worker.id})
+        self._came.set()
         self.on_connected(worker)
         try:
             await self._listen(worker, socket)
