@@ -59,12 +59,15 @@ async def test_three_people_who_all_speak_see_and_hear_each_other_and_are_captio
             )
             await first.until(said, within_s=200)
             captions = await first.page.evaluate(CAPTIONS)
-            errors = {}
             for person in persons:
                 texts = [text for who, text in captions if who == person.name and len(text) > 20]
-                references = [sentence for _, sentence in person.sentences]
-                errors[person.name] = min(score([reference], [text]).wer for reference in references for text in texts)
+                errors = {
+                    other.name: min(score([said], [text]).wer for _, said in other.sentences for text in texts)
+                    for other in persons
+                }
                 record_property(f"best caption of {person.name}, word error rate", f"{errors[person.name]:.1%}")
+                # A busy machine cuts sentences, which costs words; whose they are must show all the same.
+                assert min(errors, key=lambda name: errors[name]) == person.name, (errors, texts)
+                assert errors[person.name] < 0.75
             print(captions)
-            assert max(errors.values()) < 0.6  # words of somebody else have nearly none in common
             assert [one.errors for one in everybody] == [[], [], []]
