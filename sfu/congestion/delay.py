@@ -5,17 +5,17 @@ from __future__ import annotations
 
 from math import sqrt
 
-from sfu.congestion.throughput import HEADROOM, HEADROOM_BPS
+from sfu.congestion.throughput import INCREASE_PER_S, MIN_INCREASE_BPS, grown
 from sfu.congestion.trend import Usage
 
 DECREASE = 0.85
 """Of what arrived when the queue began to grow."""
-INCREASE_PER_S = 1.08
-MIN_INCREASE_BPS = 1000.0
 RESPONSE_S = 0.1
 PACKET_BITS = 1200 * 8
 FRAMES_PER_S = 30
 MIN_ADDITIVE_BPS = 4000.0
+WEIGHT = 0.05
+"""Of a new sample of the link's capacity."""
 
 
 class _Capacity:
@@ -27,15 +27,15 @@ class _Capacity:
         self.mean_kbps: float | None = None
         self._deviation = 0.4
 
-    def note(self, bps: float, weight: float) -> None:
+    def note(self, bps: float) -> None:
         sample = bps / 1000
         if self.mean_kbps is None:
             self.mean_kbps = sample
         else:
-            self.mean_kbps += weight * (sample - self.mean_kbps)
+            self.mean_kbps += WEIGHT * (sample - self.mean_kbps)
         norm = max(self.mean_kbps, 1.0)
         error = self.mean_kbps - sample
-        self._deviation = (1 - weight) * self._deviation + weight * error * error / norm
+        self._deviation = (1 - WEIGHT) * self._deviation + WEIGHT * error * error / norm
         self._deviation = max(0.4, min(2.5, self._deviation))
 
     def bounds_bps(self) -> tuple[float, float]:
@@ -47,12 +47,13 @@ class _Capacity:
 class DelayControl:
     """Bitrate from the usage that `sfu.congestion.trend` finds."""
 
-    __slots__ = ("_capacity", "_decreased_at", "_holding", "_updated_at", "target_bps")
+    __slots__ = ("_capacity", "_decreased_at", "_updated_at", "recovering", "target_bps")
 
     def __init__(self, start_bps: float, now: float) -> None:
         self.target_bps = start_bps
         self._capacity = _Capacity()
-        self._holding = False
+        self.recovering = False
+        """Whether the queue is being given time to empty."""
         self._updated_at = now
         self._decreased_at = float("-inf")
 
@@ -70,11 +71,11 @@ class DelayControl:
             carried_bps = limited_bps or self.target_bps
             if self._may_decrease(carried_bps, rtt_s, now):
                 self._decrease(carried_bps, now)
-            self._holding = True
+            self.recovering = True
         elif usage == "under":
-            self._holding = True
-        elif self._holding:
-            self._holding = False
+            self.recovering = True
+        elif self.recovering:
+            self.recovering = False
         else:
             self._increase(throughput_bps, rtt_s, elapsed)
         return self.target_bps
@@ -83,11 +84,6 @@ class DelayControl:
         """Take the result of a probe: so much was shown to fit."""
         self.target_bps = bps
         self._updated_at = now
-
-    @property
-    def recovering(self) -> bool:
-        """Whether the queue is being given time to empty."""
-        return self._holding
 
     def _may_decrease(self, throughput_bps: float, rtt_s: float, now: float) -> bool:
         """Decrease once a round trip, or at once when far too much is being sent."""
@@ -101,7 +97,7 @@ class DelayControl:
         if self._capacity.mean_kbps is not None and throughput_bps < self._capacity.bounds_bps()[0]:
             self._capacity = _Capacity()  # it is another link now
         self.target_bps = min(self.target_bps, target)
-        self._capacity.note(throughput_bps, 0.05)
+        self._capacity.note(throughput_bps)
         self._decreased_at = now
 
     def _increase(self, throughput_bps: float | None, rtt_s: float, elapsed: float) -> None:
@@ -116,8 +112,4 @@ class DelayControl:
             step = max(MIN_ADDITIVE_BPS, packet_bits / (rtt_s + RESPONSE_S)) * elapsed
         else:
             step = max(MIN_INCREASE_BPS, self.target_bps * (INCREASE_PER_S**elapsed - 1))
-        target = self.target_bps + step
-        if throughput_bps is not None:
-            limit = HEADROOM * throughput_bps + HEADROOM_BPS
-            target = max(self.target_bps, min(target, limit))
-        self.target_bps = target
+        self.target_bps = grown(self.target_bps, step, throughput_bps)

@@ -39,8 +39,8 @@ class Estimator:
     """The send-side estimate of one transport: give it feedback, ask `target_bps`, let `probe` look for more."""
 
     __slots__ = (
-        "_calm_until", "_delay", "_delivery", "_fed_at", "_groups", "_last_rtt_s", "_least_rtt_s", "_loss", "_prober",
-        "_throughput", "_trend", "congested_at", "rtt_s", "target_bps",
+        "_calm_until", "_delay", "_delivery", "_groups", "_last_rtt_s", "_least_rtt_s", "_loss", "_prober",
+        "_throughput", "_trend", "congested_at", "fed_at", "rtt_s", "target_bps",
     )  # fmt: skip
 
     def __init__(self, now: float, start_bps: float = START_BPS) -> None:
@@ -55,7 +55,8 @@ class Estimator:
         self._delivery = Delivery()
         self._delay = DelayControl(start_bps, now)
         self._calm_until = now
-        self._fed_at = now
+        self.fed_at = now
+        """When the latest feedback was read; before the first one, when the transport was made."""
         self._least_rtt_s = self._last_rtt_s = float("inf")
         self._loss = LossControl(start_bps, now)
         self._prober = Prober(start_bps, now)
@@ -77,7 +78,7 @@ class Estimator:
         """
         if not results:
             return self.target_bps
-        self._fed_at = now
+        self.fed_at = now
         newest = max(each.sent_at for each in results)
         rtt_s = self._last_rtt_s = max(0.0, now - newest)
         first = self._least_rtt_s == float("inf")
@@ -119,7 +120,7 @@ class Estimator:
     def probe(self, wanted_bps: float, now: float) -> Cluster | None:
         """Return a burst to be sent now to find out whether more fits, or None."""
         queued = self._delay.recovering or self.rtt_s > self._least_rtt_s + QUEUE_S
-        if queued and now - self._fed_at < EMPTIED_S:
+        if queued and now - self.fed_at < EMPTIED_S:
             return None
         cluster = self._prober.poll(self.target_bps, wanted_bps, now)
         if cluster is not None:
@@ -127,7 +128,8 @@ class Estimator:
         return cluster
 
     def _probed(self, bps: float | None, now: float) -> None:
-        if bps is not None and bps > self._delay.target_bps:
+        if bps is None:
+            return
+        if bps > self._delay.target_bps:
             self._delay.probed(bps, now)
-        if bps is not None:
-            self._loss.probed(bps)
+        self._loss.probed(bps)

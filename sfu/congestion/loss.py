@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 
-from sfu.congestion.throughput import HEADROOM, HEADROOM_BPS
+from sfu.congestion.throughput import INCREASE_PER_S, MIN_INCREASE_BPS, grown
 
 LITTLE, MUCH = 0.02, 0.10
 WINDOW_S = 2.0
 MIN_PACKETS = 20
-INCREASE_PER_S = 1.08
-MIN_INCREASE_BPS = 1000.0
 DECREASE_INTERVAL_S = 0.3
 MIN_SHARE = 0.5
 """What arrives shows what fits; when little is sent it shows little, so no step is larger than this."""
@@ -24,7 +22,7 @@ class LossControl:
     def __init__(self, start_bps: float, now: float) -> None:
         self.target_bps = start_bps
         self.fraction = 0.0
-        """Of the packets of the last second."""
+        """Of the packets of the last two seconds."""
         self._window: deque[tuple[float, int, int]] = deque()
         self._packets = 0
         self._lost = 0
@@ -48,8 +46,7 @@ class LossControl:
         self.fraction = self._lost / self._packets
         if self.fraction <= LITTLE:
             step = max(MIN_INCREASE_BPS * elapsed, self.target_bps * (INCREASE_PER_S**elapsed - 1))
-            limit = self.target_bps + step if throughput_bps is None else HEADROOM * throughput_bps + HEADROOM_BPS
-            self.target_bps = max(self.target_bps, min(self.target_bps + step, limit))
+            self.target_bps = grown(self.target_bps, step, throughput_bps)
         elif self.fraction > MUCH and now - self._decreased_at >= DECREASE_INTERVAL_S + rtt_s:
             self.target_bps *= 1 - 0.5 * self.fraction
             if throughput_bps is not None:

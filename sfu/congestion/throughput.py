@@ -6,6 +6,9 @@ from collections import deque
 
 DELIVERY_S = 0.3
 """Packets sent within this time are judged together."""
+INCREASE_PER_S = 1.08
+"""A target grows by this factor in a second while nothing speaks against it."""
+MIN_INCREASE_BPS = 1000.0
 HEADROOM = 1.5
 """A target grows up to this multiple of what arrives: more was never shown to fit. A probe may show it."""
 HEADROOM_BPS = 10_000.0
@@ -17,6 +20,13 @@ FIRST_WINDOW_S = 0.5
 UNCERTAINTY = 10.0
 """How much further a sample that is off counts less (libwebrtc's Bayesian estimate)."""
 MIN_RATE_BPS = 40_000
+
+
+def grown(target_bps: float, step_bps: float, throughput_bps: float | None) -> float:
+    """Return a target after a step up: no further than what arrives supports, and never lower than it was."""
+    if throughput_bps is None:
+        return target_bps + step_bps
+    return max(target_bps, min(target_bps + step_bps, HEADROOM * throughput_bps + HEADROOM_BPS))
 
 
 class Throughput:

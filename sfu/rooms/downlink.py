@@ -40,7 +40,6 @@ class Downlink:
         self.estimator = Estimator(now)
         self.is_known = False
         """Whether there was feedback, so that the estimate means something."""
-        self._fed_at = float("-inf")
         self._wanted_bps = float("inf")
         self._cluster: Cluster | None = None
 
@@ -51,7 +50,6 @@ class Downlink:
         except MalformedPacketError:
             return False
         self.is_known = True
-        self._fed_at = now
         results = self.log.acknowledged(reference_us, packets)
         self.estimator.feedback(results, now, self.log.skipped_bytes)
         return True
@@ -63,7 +61,7 @@ class Downlink:
         """
         estimator = self.estimator
         return (
-            now - self._fed_at < RELAXED_S
+            now - estimator.fed_at < RELAXED_S
             and self._cluster is None
             and estimator.target_bps > self._wanted_bps
             and now - estimator.congested_at > DOUBT_S
