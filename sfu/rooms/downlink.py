@@ -68,8 +68,15 @@ class Downlink:
             and estimator.is_calm
         )
 
-    def allot(self, subscriptions: Iterable[Subscription], speaking: Collection[ParticipantId], now: float) -> bool:
-        """Choose the layer of every subscription; return whether `probe` is to be called every few milliseconds."""
+    @property
+    def is_probing(self) -> bool:
+        """Whether `probe` is to be called every few milliseconds."""
+        return self._cluster is not None
+
+    def allot(
+        self, subscriptions: Iterable[Subscription], speaking: Collection[ParticipantId], now: float
+    ) -> list[tuple[Subscription, bool]]:
+        """Choose the layer of every subscription; return those that got another one, and whether they had none."""
         audio_bps = 0.0
         videos: list[tuple[Subscription, list[int]]] = []
         demands: list[Demand] = []
@@ -95,16 +102,19 @@ class Downlink:
             demands.append(demand)
         self._wanted_bps = wanted_bps(demands) + audio_bps
         chosen = allocate(demands, self.estimator.target_bps - audio_bps)
+        changed = []
         trusting = now - self.estimator.congested_at > DOUBT_S
         for (subscription, alive), demand, position in zip(videos, demands, chosen, strict=True):
             if position is None and trusting and (demand.present is not None or demand.may_rise):
                 position = len(alive) - 1  # nothing speaks against it, and trying is how one finds out
             gone = subscription.allotted is not None and subscription.allotted not in alive
-            subscription.allot(None if position is None else alive[position], now, forced=gone)
+            had_no_room = subscription.has_no_room
+            if subscription.allot(None if position is None else alive[position], now, forced=gone):
+                changed.append((subscription, had_no_room))
         if self._cluster is None and any(subscription.rtx is not None for subscription, _ in videos):
             self._cluster = self.estimator.probe(self._wanted_bps, now)
             self._peer.probe = 0 if self._cluster is None else self._cluster.number
-        return self._cluster is not None
+        return changed
 
     def probe(self, subscriptions: Iterable[Subscription], forwarder: Forwarder, now: float) -> bool:
         """Send what is due of a burst: packets that the receiver has already, or padding. Return whether it goes on."""

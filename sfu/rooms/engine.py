@@ -200,15 +200,13 @@ class Engine:
                 for layer in publication.layers:
                     layer.measure(now)
         for subscriber in self._roster.subscribers.values():
-            before = [each.target for each in subscriber.subscriptions.values()]
-            if subscriber.allot(speaking[subscriber.room], now) and subscriber not in self._probing:
-                self._probing.append(subscriber)
-            if before != [each.target for each in subscriber.subscriptions.values()]:
+            for subscription, had_no_room in subscriber.allot(speaking[subscriber.room], now):
                 self.urgent = True  # keyframes are to be asked for
-            for name, subscription in subscriber.subscriptions.items():
-                if subscription.has_no_room != subscription.told_paused:
-                    paused = subscription.told_paused = subscription.has_no_room
-                    self._roster.notices.append(m.SubscriptionChanged(subscriber.peer.id, name, paused))
+                if subscription.has_no_room != had_no_room:
+                    name = subscription.publication.id
+                    self._roster.notices.append(m.SubscriptionChanged(subscriber.peer.id, name, not had_no_room))
+            if subscriber.is_probing and subscriber not in self._probing:
+                self._probing.append(subscriber)
 
     def notices(self) -> list[m.Notice]:
         """Return and forget what the control plane is to be told."""

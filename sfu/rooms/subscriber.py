@@ -307,12 +307,17 @@ class SubscriberPeer:
         ):
             subscription.retarget(now)
 
-    def allot(self, speaking: Collection[ParticipantId], now: float) -> bool:
-        """Choose layers by the estimate, if there is one; return whether `probe` is to be called every 5 ms."""
+    def allot(self, speaking: Collection[ParticipantId], now: float) -> list[tuple[Subscription, bool]]:
+        """Choose layers by the estimate, if there is one; return what changed as `Downlink.allot` does."""
         downlink = self.downlink
         if downlink is None or not downlink.is_known:
-            return False
+            return []
         return downlink.allot(self.subscriptions.values(), speaking, now)
+
+    @property
+    def is_probing(self) -> bool:
+        """Whether `probe` is to be called every 5 ms."""
+        return self.downlink is not None and self.downlink.is_probing
 
     def spares_feedback(self, now: float) -> bool:
         """Return whether transport-wide feedback may be dropped unread (`Downlink.spares_feedback`)."""

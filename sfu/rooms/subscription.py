@@ -41,7 +41,7 @@ class Subscription:
         "_link", "active", "allotted", "base_index", "destination", "index_offset", "is_allotted",
         "keyframe_requests", "ladder", "layer", "lost_reported", "octets", "packets", "patience", "payload_type",
         "pictures", "publication", "rewriter", "rtx", "rtx_index", "rtx_payload_type", "rtx_ssrc", "ssrc", "stream",
-        "target", "timestamp_offset", "told_paused", "wished_rid",
+        "target", "timestamp_offset", "wished_rid",
     )  # fmt: skip
 
     def __init__(
@@ -76,8 +76,6 @@ class Subscription:
         self.patience = Patience()
         self.allotted: int | None = None
         """Position of the layer that the receiver's link has room for; None for none, and without an estimate."""
-        self.told_paused = False
-        """What the control plane was last told of `has_no_room`."""
         self.is_allotted = False
         """Whether there is an estimate of the receiver's link, so that `allotted` counts."""
         self.keyframe_requests = keyframe_requests()
@@ -123,17 +121,19 @@ class Subscription:
         """Whether the receiver's link is too narrow for this picture."""
         return self.is_allotted and self.allotted is None
 
-    def allot(self, position: int | None, now: float, *, forced: bool = False) -> None:
-        """Take the layer that the receiver's link has room for.
+    def allot(self, position: int | None, now: float, *, forced: bool = False) -> bool:
+        """Take the layer that the receiver's link has room for; return whether it is another than before.
 
         `forced`: the one before is no longer there or no longer wished, which says nothing about the link.
         """
-        if self.is_allotted and position != self.allotted and not forced:
+        if self.is_allotted and position == self.allotted:
+            return False
+        if self.is_allotted and not forced:
             self.patience.changed(self.allotted, position, now)
-        if not self.is_allotted or position != self.allotted:
-            self.is_allotted = True
-            self.allotted = position
-            self.retarget(now)
+        self.is_allotted = True
+        self.allotted = position
+        self.retarget(now)
+        return True
 
     def wait_for(self, layer: Layer) -> None:
         """Stop forwarding until a layer, perhaps the same one, can be begun."""
