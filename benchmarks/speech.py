@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sfu.pipes.receiver import PipePacket
 
 SOUNDS = Path("/usr/share/asterisk/sounds/fr_CA_f_June")
+"""Debian's asterisk-core-sounds-fr-g722: a Québec speaker, 16 kHz."""
 TEXTS = Path("/usr/share/doc/asterisk-core-sounds-fr/core-sounds-fr.txt.gz")
 PACKAGES = "asterisk-core-sounds-fr asterisk-core-sounds-fr-g722"
 RATE = 48_000

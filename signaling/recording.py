@@ -144,13 +144,9 @@ class RecordingJob:
 
     async def _recorder(self) -> Worker:
         """Return a recorder, waiting a moment for one that is just being started anew; raises ClientError."""
-        try:
-            async with asyncio.timeout(RECORDER_WAIT_S):
-                while (worker := self._hub.choose("recorder")) is None or worker.pipe_address is None:
-                    self._came.clear()
-                    await self._came.wait()
-        except TimeoutError as error:
-            raise ClientError("recorder_unavailable") from error
+        worker = await self._hub.find("recorder", RECORDER_WAIT_S)
+        if worker is None or worker.pipe_address is None:
+            raise ClientError("recorder_unavailable")
         return worker
 
     def _run(self, worker: Worker) -> None:

@@ -75,8 +75,7 @@ class Driver:
             if len(datagrams) < full:
                 break
         engine.flush()
-        if now - self._ticked_at >= min(FLOWING_S, engine.patience_s):
-            self._handle_timeout(now, at_s)
+        self._look_after(now, at_s)
         if engine.patience_s < FLOWING_S:
             self._wake_at(now + engine.patience_s)
         self._tell()
@@ -84,14 +83,15 @@ class Driver:
     def _tick(self) -> None:
         now = time.monotonic()
         self._timer = None
-        if now - self._ticked_at >= min(FLOWING_S, self._engine.patience_s):
-            self._handle_timeout(now, time.time())
+        self._look_after(now, time.time())
         self._wake_at(now + self._engine.patience_s)
         self._tell()
 
-    def _handle_timeout(self, now: float, at_s: float) -> None:
-        self._ticked_at = now
-        self._engine.handle_timeout(now, at_s)
+    def _look_after(self, now: float, at_s: float) -> None:
+        """Give the engine's timers their turn, if it is time."""
+        if now - self._ticked_at >= min(FLOWING_S, self._engine.patience_s):
+            self._ticked_at = now
+            self._engine.handle_timeout(now, at_s)
 
     def _wake_at(self, at: float) -> None:
         """Have the timer fire at a time, or earlier."""

@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import APIResponse
 
 from tests.browser.people import Person, people
+from tests.browser.recording import start, stop
 from tests.browser.server import running
 from tests.rig.engines import postgres, redis_server
 from tests.rig.media import AMELIE, devices
@@ -15,8 +16,6 @@ from tests.rig.media import AMELIE, devices
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ANNE = "Roy, Anne"
-STATE = "(state) => window.parvis.state.recording.value.state === state"
-ID = "() => window.parvis.state.recording.value.id"
 
 
 class Reader:
@@ -45,14 +44,6 @@ class Reader:
                 await asyncio.sleep(0.5)
 
 
-async def start(host: Person) -> str:
-    await host.page.get_by_role("button", name="Enregistrer").click()
-    await host.page.get_by_role("dialog").get_by_role("button", name="Enregistrer").click()
-    await host.until(STATE, "active")
-    recording: str = await host.page.evaluate(ID)
-    return recording
-
-
 async def test_a_recording_is_read_with_its_transcript_also_after_parvis_was_killed(tmp_path: Path) -> None:
     arguments = devices(AMELIE, tmp_path).arguments
     with postgres() as database, redis_server() as redis:
@@ -74,8 +65,7 @@ async def test_a_recording_is_read_with_its_transcript_also_after_parvis_was_kil
                 said = (await host.manifest(first, "active", 0, 2))["segments"]
                 assert {segment["speaker"] for segment in said} == {AMELIE.name}
                 assert all(segment["words"] and segment["start_s"] >= 0 for segment in said)
-                await anne.page.get_by_role("button", name="Arrêter l'enregistrement").click()
-                await anne.page.get_by_role("dialog").get_by_role("button", name="Arrêter l'enregistrement").click()
+                await stop(anne)
                 kept = await host.manifest(first, "stopped", 4, 2)
                 assert kept["problem"] is None
                 for track in kept["tracks"]:

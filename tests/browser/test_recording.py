@@ -14,6 +14,7 @@ from recordings import manifest as manifests
 from recordings.manifest import Manifest
 from tests.browser.people import Person, people
 from tests.browser.playback import player
+from tests.browser.recording import ID, STATE, start, stop
 from tests.browser.server import running
 from tests.browser.test_codecs import ONLY
 from tests.browser.test_player import FAR, SPREAD
@@ -24,23 +25,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SETTINGS = {"PARVIS_TRANSCRIPTION__ENABLED": "false", "PARVIS_RECORDING__MINIMUM_FREE_MB": "1"}
 IN_SYNC_S = 0.040
-STATE = "(state) => window.parvis.state.recording.value.state === state"
-ID = "() => window.parvis.state.recording.value.id"
-
-
-async def start(host: Person) -> str:
-    """Record by the buttons that a host has; return the recording's id."""
-    await host.page.get_by_role("button", name="Enregistrer").click()
-    await host.page.get_by_role("dialog").get_by_role("button", name="Enregistrer").click()
-    await host.until(STATE, "active")
-    recording: str = await host.page.evaluate(ID)
-    return recording
-
-
-async def stop(host: Person) -> None:
-    await host.page.get_by_role("button", name="Arrêter l'enregistrement").click()
-    await host.page.get_by_role("dialog").get_by_role("button", name="Arrêter l'enregistrement").click()
-    await host.until(STATE, "idle")
 
 
 def tracks(folder: Path) -> int:

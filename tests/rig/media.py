@@ -8,17 +8,13 @@ from pathlib import Path
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-PROMPTS = Path("/usr/share/asterisk/sounds/fr_CA_f_June")
-"""Debian's asterisk-core-sounds-fr-g722: a Québec speaker, 16 kHz. `script/test` installs it."""
-RATE = 48_000
+from benchmarks.speech import RATE, Prompt, Samples
+
 WIDTH, HEIGHT, FRAMES_PER_S = 640, 360, 15
 LOOP_FRAMES = 30
 PAUSE_S = 0.9
-
-Samples = NDArray[np.int16]
 
 
 @dataclass(slots=True, frozen=True)
@@ -69,12 +65,7 @@ PEOPLE = (AMELIE, BENOIT, CHANTAL)
 
 def prompt(name: str) -> Samples:
     """Return one prompt, 48 kHz mono."""
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
-    parts: list[Samples] = []
-    with av.open(str(PROMPTS / f"{name}.g722"), format="g722") as container:
-        for frame in [*container.decode(audio=0), None]:
-            parts += [resampled.to_ndarray()[0] for resampled in resampler.resample(frame)]
-    return np.concatenate(parts)
+    return Prompt(name, "").samples()
 
 
 def speech(person: Person, *, silence_s: float = 0.0) -> Samples:
