@@ -12,8 +12,9 @@ from cryptography import x509
 
 from configs.settings import WebSettings
 from parvis.addresses import names
-from parvis.certificate import OwnCertificate, fingerprint
+from parvis.certificate import OwnCertificate
 from parvis.errors import StartError, in_words
+from sfu.machines.certificate import fingerprint
 
 logger = logging.getLogger(__name__)
 

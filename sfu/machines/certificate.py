@@ -20,21 +20,30 @@ class Certificate:
     def generate(cls) -> "Certificate":
         """Make a new one, valid from yesterday for a month."""
         key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "parvis")])
-        yesterday = datetime.now(UTC) - timedelta(days=1)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(yesterday)
-            .not_valid_after(yesterday + timedelta(days=31))
-            .sign(key, hashes.SHA256())
-        )
+        certificate = self_signed(key, "parvis", datetime.now(UTC), timedelta(days=31)).sign(key, hashes.SHA256())
         return cls(certificate, key)
 
     @property
     def fingerprint(self) -> str:
         """The value of `a=fingerprint:sha-256` (RFC 8122 section 5)."""
-        return self.certificate.fingerprint(hashes.SHA256()).hex(":").upper()
+        return fingerprint(self.certificate)
+
+
+def self_signed(key: ec.EllipticCurvePrivateKey, name: str, now: datetime, valid: timedelta) -> x509.CertificateBuilder:
+    """Return a certificate of this name for a key, valid from yesterday on, to be signed with the same key."""
+    common_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    yesterday = now - timedelta(days=1)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(common_name)
+        .issuer_name(common_name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(yesterday)
+        .not_valid_after(yesterday + valid)
+    )
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """Return the SHA-256 fingerprint as browsers show it: pairs of hexadecimal digits with colons."""
+    return certificate.fingerprint(hashes.SHA256()).hex(":").upper()

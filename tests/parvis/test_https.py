@@ -15,10 +15,11 @@ from aiohttp import web
 from cryptography import x509
 
 from configs.settings import WebSettings
-from parvis.certificate import OwnCertificate, fingerprint
+from parvis.certificate import OwnCertificate
 from parvis.errors import StartError
 from parvis.https import Https
 from parvis.listening import listen
+from sfu.machines.certificate import fingerprint
 from tests.browser.server import running
 
 WITHOUT_CAPTIONS = {"PARVIS_TRANSCRIPTION__ENABLED": "false"}
