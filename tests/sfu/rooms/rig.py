@@ -198,11 +198,10 @@ class Rig:
         )
         assert isinstance(answer, m.SessionDescription)
         self.publisher.connect(answer.sdp)
-        self.subscriber = Browser(self, ("192.0.2.20", 2), SUBSCRIBER_CERTIFICATE, profiles)
-        offered = self.subscribe("luc", "sub", [track.publication for track in tracks])
-        self.ssrc = sdp.parse(offered.sdp).sections[0].ssrcs[0]
-        self.answer(self.subscriber, offered)
-        self.subscriber.connect(offered.sdp)
+        publications = [track.publication for track in tracks]
+        self.subscriber, offer = self.receiver("luc", "sub", ("192.0.2.20", 2), publications)
+        self.ssrc = sdp.parse(offer).sections[0].ssrcs[0]
+        self.subscriber.connect(offer)
         self.tick()
 
     def describe(self, media: str, setup: str, browser: Browser | None = None) -> str:
@@ -216,6 +215,15 @@ class Rig:
         self.do(m.OpenSubscriber(ROOM, ParticipantId(participant), PeerId(peer)))
         self.do(m.Subscribe(PeerId(peer), publications))
         return next(n for n in self.engine.notices() if isinstance(n, m.SubscriberOffer) and n.peer == peer)
+
+    def receiver(
+        self, participant: str, peer: str, address: Address, publications: list[PublicationId] | None = None
+    ) -> tuple[Browser, str]:
+        """Return somebody who receives publications (by default the camera), and the offer to connect with."""
+        browser = Browser(self, address, SUBSCRIBER_CERTIFICATE, self.publisher.profiles)
+        offered = self.subscribe(participant, peer, publications or [PUBLICATION])
+        self.answer(browser, offered)
+        return browser, offered.sdp
 
     def answer(self, browser: Browser, offered: m.SubscriberOffer) -> None:
         media = "".join(

@@ -84,10 +84,8 @@ def test_media_and_handshakes_are_taken_only_from_addresses_that_were_checked(ri
 
 def test_a_client_hello_before_any_check_is_ignored_and_the_browsers_own_one_succeeds() -> None:
     rig = Rig()
-    late = Browser(rig, ELSEWHERE, SUBSCRIBER_CERTIFICATE, rig.subscriber.profiles)
-    offered = rig.subscribe("zoé", "late", [PublicationId("camera-1")])
-    rig.answer(late, offered)
-    late.begin(offered.sdp)
+    late, offer = rig.receiver("zoé", "late", ELSEWHERE)
+    late.begin(offer)
     for address in (STRANGER, ELSEWHERE):
         rig.engine.receive(hello(), address, rig.now, rig.now)
     assert not rig.wire.sent
@@ -100,10 +98,8 @@ def test_a_client_hello_before_any_check_is_ignored_and_the_browsers_own_one_suc
 
 def test_a_bad_client_hello_and_alerts_from_the_right_address_do_not_end_a_handshake() -> None:
     rig = Rig()
-    late = Browser(rig, ELSEWHERE, SUBSCRIBER_CERTIFICATE, rig.subscriber.profiles)
-    offered = rig.subscribe("zoé", "late", [PublicationId("camera-1")])
-    rig.answer(late, offered)
-    late.begin(offered.sdp)
+    late, offer = rig.receiver("zoé", "late", ELSEWHERE)
+    late.begin(offer)
     late.check(ELSEWHERE)
     bad = bytearray(hello())
     suites = bad.index(b"\xc0\x2b")

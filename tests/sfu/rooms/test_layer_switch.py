@@ -6,7 +6,7 @@ from control import messages as m
 from control.ids import PeerId
 from sfu.wire import rtcp
 from sfu.wire.payloads import vp8
-from tests.sfu.rooms.rig import CAMERA, PUBLICATION, SUBSCRIBER_CERTIFICATE, Browser, Rig
+from tests.sfu.rooms.rig import CAMERA, PUBLICATION, Browser, Rig
 
 RIDS = ("q", "h", "f")
 MEDIA = (
@@ -95,10 +95,8 @@ def test_pictures_go_on_over_many_changes_of_layers() -> None:
 
 def test_two_receivers_that_change_at_different_times_both_see_pictures_go_on() -> None:
     rig = Rig(media=MEDIA)
-    other = Browser(rig, ("198.51.100.7", 77), SUBSCRIBER_CERTIFICATE, rig.subscriber.profiles)
-    offered = rig.subscribe("zoé", "other", [PUBLICATION])
-    rig.answer(other, offered)
-    other.connect(offered.sdp)
+    other, offer = rig.receiver("zoé", "other", ("198.51.100.7", 77))
+    other.connect(offer)
     camera = Camera(rig)
     camera.run(60)
     for round_ in range(16):
@@ -131,10 +129,8 @@ def test_a_packet_is_sent_again_with_the_numbers_it_had() -> None:
 
 def test_a_late_packet_from_before_a_change_keeps_the_old_numbering() -> None:
     rig = Rig(media=MEDIA)
-    other = Browser(rig, ("198.51.100.7", 77), SUBSCRIBER_CERTIFICATE, rig.subscriber.profiles)
-    offered = rig.subscribe("zoé", "other", [PUBLICATION])
-    rig.answer(other, offered)
-    other.connect(offered.sdp)
+    other, offer = rig.receiver("zoé", "other", ("198.51.100.7", 77))
+    other.connect(offer)
     camera = Camera(rig)
     camera.run(60, rare="f")
     rig.do(m.SelectLayer(PeerId("other"), PUBLICATION, "q"))
