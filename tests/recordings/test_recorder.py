@@ -60,6 +60,15 @@ async def send(
             return
 
 
+async def one_microphone(plane: Control, tmp_path: Path, frames: list[Encoded]) -> tuple[Sender, Path]:
+    """Record one microphone that sends these frames; return it and its file."""
+    worker = await plane.recorder()
+    await begin(worker, REC, STARTED_AT_S)
+    microphone = await track(worker, REC, "opus")
+    await send(microphone, frames)
+    return microphone, folder(tmp_path) / "001-microphone.webm"
+
+
 async def eventually(question: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not question():  # noqa: ASYNC110 - files tell nobody that they changed
@@ -168,11 +177,7 @@ async def test_a_killed_recorder_loses_at_most_the_last_second_and_another_one_g
 async def test_a_recording_that_nobody_resumes_is_closed_by_the_next_recorder(
     plane: Control, tmp_path: Path, sounds: list[Encoded]
 ) -> None:
-    worker = await plane.recorder()
-    await begin(worker, REC, STARTED_AT_S)
-    microphone = await track(worker, REC, "opus")
-    await send(microphone, sounds)
-    path = folder(tmp_path) / "001-microphone.webm"
+    microphone, path = await one_microphone(plane, tmp_path, sounds)
     await eventually(lambda: has(path, 20_000))
     await plane.kill()
     await plane.recorder()
@@ -187,11 +192,7 @@ async def test_a_recording_that_nobody_resumes_is_closed_by_the_next_recorder(
 async def test_a_recorder_that_is_told_to_end_closes_its_files(
     plane: Control, tmp_path: Path, sounds: list[Encoded]
 ) -> None:
-    worker = await plane.recorder()
-    await begin(worker, REC, STARTED_AT_S)
-    microphone = await track(worker, REC, "opus")
-    await send(microphone, sounds)
-    path = folder(tmp_path) / "001-microphone.webm"
+    microphone, path = await one_microphone(plane, tmp_path, sounds)
     await eventually(lambda: has(path, 1))
     await plane.kill(signal.SIGTERM)
     kept = manifests.load(folder(tmp_path))

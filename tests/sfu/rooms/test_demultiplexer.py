@@ -259,10 +259,8 @@ def test_without_consent_from_the_address_in_use_a_peer_ends(rig: Rig) -> None:
 
 def test_spoofed_ssrcs_in_rtcp_have_no_effect(rig: Rig) -> None:
     """Reports and wishes about SSRCs that are not the peer's own change nothing for anybody."""
-    offered = rig.subscribe("zoé", "other", [PublicationId("camera-1")])
-    other = Browser(rig, ELSEWHERE, SUBSCRIBER_CERTIFICATE, rig.subscriber.profiles)
-    rig.answer(other, offered)
-    other.connect(offered.sdp)
+    other, offer = rig.receiver("zoé", "other", ELSEWHERE)
+    other.connect(offer)
     rig.tick()
     rig.publisher.send_rtp(102, 9000, KEYFRAME)
     rig.tick()
