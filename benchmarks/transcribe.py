@@ -20,7 +20,9 @@ from benchmarks import speech
 from benchmarks.speech import Prompt
 from configs.settings import load
 from control import messages as m
+from control.captions import Caption
 from control.ids import ParticipantId, PipeId, PublicationId, RoomId
+from control.pipes import PipeSpec
 from sfu.pipes.receiver import PipePacket
 from transcription.engine import Engine
 from transcription.scheduler import Scheduler
@@ -50,7 +52,7 @@ class Spoken:
 class Shown:
     """A caption and when it was there."""
 
-    caption: m.Caption
+    caption: Caption
     at_s: float
 
 
@@ -150,7 +152,7 @@ class _Run:
         arrivals = []
         for number, packets in enumerate(tracks):
             name = str(number)
-            spec = m.PipeSpec(PipeId(name), PublicationId(name), "opus", 48_000, 111, 1, bytes(16), bytes(12))
+            spec = PipeSpec(PipeId(name), PublicationId(name), "opus", 48_000, 111, 1, bytes(16), bytes(12))
             job = m.StartCaptions(RoomId("bench"), ParticipantId(name), name, spec, "fr")
             stream = self.scheduler.streams[name] = Stream(job, VoiceDetector(voice), self.scheduler.finish)
             stream.wall_time = lambda timestamp: timestamp / speech.RATE
@@ -186,7 +188,7 @@ class _Run:
         self._now_s += time.perf_counter() - started
 
 
-def _belongs(caption: m.Caption, spoken: Spoken) -> bool:
+def _belongs(caption: Caption, spoken: Spoken) -> bool:
     middle_s = (caption.start_at_s + caption.end_at_s) / 2
     return (
         caption.participant == str(spoken.speaker)

@@ -8,8 +8,10 @@ from typing import Final
 
 import msgspec
 
+from control.captions import Caption
 from control.ids import RecordingId
-from control.messages import Caption, RecordedTrack, Struct
+from control.struct import Struct
+from control.tracks import RecordedTrack
 
 CAPTION_TOPIC: Final = "caption"
 """Final `Caption`s of every room."""

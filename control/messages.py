@@ -12,18 +12,15 @@ from typing import Literal
 
 import msgspec
 
+from control.captions import Caption, CaptionsUnavailable
 from control.ids import ParticipantId, PeerId, PipeId, PublicationId, RecordingId, RoomId, WorkerId
+from control.pipes import PipeSpec
+from control.struct import Struct
+from control.tracks import Codec, RecordedTrack, TrackKind, TrackSource
 
 PROTOCOL_VERSION = 1
 
 WorkerKind = Literal["media", "transcriber", "recorder"]
-TrackKind = Literal["audio", "video"]
-TrackSource = Literal["microphone", "camera", "screen", "screen_audio"]
-Codec = Literal["opus", "vp8", "vp9", "h264", "av1"]
-
-
-class Struct(msgspec.Struct, forbid_unknown_fields=True, frozen=True, tag_field="type"):
-    """What every message shares: immutable, tagged by `type`, unknown fields refused."""
 
 
 # --- both directions -------------------------------------------------------------------------------------------
@@ -54,32 +51,7 @@ class Load(Struct, tag="load", frozen=True):
     jobs: int
     cpu_s: float
     """Processor time used by the process since it started."""
-    gauges: dict[str, float] = {}
-
-
-# --- pipes -----------------------------------------------------------------------------------------------------
-
-
-class PipeSpec(Struct, frozen=True):
-    """One publication leaving the media plane as SRTP (AEAD_AES_128_GCM) over UDP (docs/architecture.md, pipes).
-
-    RTP carries `payload_type` and `ssrc` as given here; sequence numbers and timestamps are continuous over layer
-    switches. RTCP sender reports map RTP timestamps to the server's wall clock, at the start and every second. The
-    receiver may send NACK and PLI back (RFC 4585) under the same key, from its own pipe address, with SSRC
-    `ssrc ^ 0xFFFFFFFF` as sender. A lost packet is sent again as it was: same sequence number, same bytes.
-    """
-
-    pipe: PipeId
-    publication: PublicationId
-    codec: Codec
-    clock_rate: int
-    payload_type: int
-    ssrc: int
-    key: bytes
-    """16 bytes."""
-    salt: bytes
-    """12 bytes."""
-    channels: int = 1
+    gauges: dict[str, float] = msgspec.field(default_factory=dict)
 
 
 # --- to a media worker -----------------------------------------------------------------------------------------
@@ -214,7 +186,7 @@ class StartCaptions(Struct, tag="start_captions", frozen=True):
     spec: PipeSpec
     language: str = ""
     """As Whisper writes it (`fr`, `en`); empty: the one in the transcriber's settings."""
-    vocabulary: list[str] = []
+    vocabulary: list[str] = msgspec.field(default_factory=list)
     """Names and terms that are likely to be said."""
 
 
@@ -298,24 +270,6 @@ class IceCredentials(Struct, tag="ice_credentials", frozen=True):
 
     ufrag: str
     password: str
-
-
-class RecordedTrack(Struct, frozen=True):
-    """One finished file of a recording. Offsets are from the recording's start."""
-
-    publication: PublicationId
-    participant: ParticipantId
-    name: str
-    source: TrackSource
-    kind: TrackKind
-    codec: Codec
-    file: str
-    """File name inside the recording's folder."""
-    start_s: float
-    duration_s: float
-    bytes: int
-    complete: bool = True
-    """False when the file was cut short by a fault and closed afterwards."""
 
 
 class RecordingClosed(Struct, tag="recording_closed", frozen=True):
@@ -413,51 +367,6 @@ class Speaking(Struct, tag="speaking", frozen=True):
 
     room: RoomId
     publications: list[PublicationId]
-
-
-class CaptionWord(Struct, frozen=True):
-    """One word with its time on the server's wall clock and its probability (0 to 1)."""
-
-    text: str
-    start_at_s: float
-    end_at_s: float
-    probability: float
-
-
-class Caption(Struct, tag="caption", frozen=True):
-    """Words of one speaker. A later `revision` of a `segment` replaces an earlier one; `final` ends it.
-
-    The first `stable_chars` characters of `text` will never change; only a final one with an empty text withdraws what
-    was shown, since nobody said it.
-    """
-
-    room: RoomId
-    participant: ParticipantId
-    publication: PublicationId
-    speaker: str
-    segment: str
-    revision: int
-    final: bool
-    text: str
-    stable_chars: int
-    start_at_s: float
-    end_at_s: float
-    language: str
-    model: str
-    words: list[CaptionWord] = []
-    gap: bool = False
-    """True for words that were spoken and are missing, since there was no time for them; `text` ends with […]."""
-
-
-CAPTION_PROBLEMS = ("model_missing", "model_damaged", "engine_failed")
-"""Why there are no captions: codes of `CaptionsUnavailable`, and of `Failed` to `StartCaptions`."""
-
-
-class CaptionsUnavailable(Struct, tag="captions_unavailable", frozen=True):
-    """Captions that were begun will not come: there is no model to work with (`CAPTION_PROBLEMS`)."""
-
-    code: str
-    reason: str
 
 
 class RecordingFailed(Struct, tag="recording_failed", frozen=True):

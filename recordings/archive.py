@@ -18,7 +18,8 @@ from pathlib import Path
 import msgspec
 
 from control import events
-from control.messages import Caption, RecordedTrack
+from control.captions import Caption
+from control.tracks import RecordedTrack
 from recordings import manifest as manifests
 from recordings.errors import RecordingError
 from recordings.manifest import Manifest

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from control.ids import RecordingId, RoomId
-from control.messages import RecordedTrack
+from control.tracks import RecordedTrack
 from recordings import manifest as manifests
 from recordings import repair
 from recordings.errors import MalformedFileError, RecordingError, StorageError

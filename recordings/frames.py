@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from control.messages import Codec
+from control.tracks import Codec
 from sfu.errors import MalformedPacketError
 from sfu.pipes.receiver import PipePacket
 from sfu.wire.payloads import av1_units, h264_frame, opus, vp8_frame, vp9_frame

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from control.ids import RecordingId
-from control.messages import RecordedTrack
+from control.tracks import RecordedTrack
 from recordings.errors import MalformedFileError, StorageError
 
 VERSION = 1

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from control import messages as m
 from control.ids import PublicationId
+from control.tracks import RecordedTrack
 from recordings.errors import RecordingError, StorageError
 from recordings.file import TrackFile, synchronise
 from recordings.folder import Folder, mended
@@ -260,9 +261,9 @@ class Recording:
         self._folder.close()
 
 
-def _entry(track: TrackRecorder, name: str, size: int, *, complete: bool) -> m.RecordedTrack:
+def _entry(track: TrackRecorder, name: str, size: int, *, complete: bool) -> RecordedTrack:
     job = track.job
-    return m.RecordedTrack(
+    return RecordedTrack(
         job.spec.publication,
         job.participant,
         job.name,

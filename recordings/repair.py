@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from control.messages import Codec
+from control.tracks import Codec
 from recordings import ebml
 from recordings import matroska as k
 from recordings.errors import MalformedFileError, StorageError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from control import messages as m
+from control.captions import CAPTION_PROBLEMS
 from control.ids import ParticipantId, PipeId, PublicationId
 from signaling.pipes import new_pipe
 from signaling.workers import Worker, WorkerError, WorkerHub
@@ -80,7 +81,7 @@ class CaptionJobs:
         except WorkerError as error:
             if self._running.get(notice.publication) == job:
                 del self._running[notice.publication]
-            if error.code in m.CAPTION_PROBLEMS:
+            if error.code in CAPTION_PROBLEMS:
                 worker.problem = error.code
                 self._room.set_captions(available=False, problem=error.code)
             raise

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from control.messages import TrackKind, TrackSource
+from control.tracks import TrackKind, TrackSource
 
 PROTOCOL_VERSION = 1
 
@@ -178,7 +178,7 @@ class ChatLine(Struct, frozen=True):
 
 
 class CaptionLine(Struct, frozen=True):
-    """Words of one speaker; see control.messages.Caption. `start_s`, `end_s` count from the visit's start."""
+    """Words of one speaker; see control.captions.Caption. `start_s`, `end_s` count from the visit's start."""
 
     segment: str
     revision: int

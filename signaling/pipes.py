@@ -3,7 +3,8 @@
 import secrets
 
 from control.ids import PipeId
-from control.messages import PipeSpec, PublicationStarted
+from control.messages import PublicationStarted
+from control.pipes import PipeSpec
 from sfu.machines.payload_types import PAYLOAD_TYPES
 
 

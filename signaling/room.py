@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from control import messages as m
+from control.captions import Caption
 from control.ids import PeerId, PublicationId, RoomId
 from sfu.machines.negotiation import SOURCE_KINDS
 from signaling import messages as s
@@ -229,7 +230,7 @@ class Room:
                 self._quality(notice)
             case m.SubscriptionChanged():
                 self._subscription_changed(notice)
-            case m.Caption():
+            case Caption():
                 self._caption(notice)
             case m.RecordingFailed():
                 self.recording.failed(notice)
@@ -301,7 +302,7 @@ class Room:
     def _find(self, participant: str) -> Session | None:
         return next((each for each in self.sessions.values() if each.participant == participant), None)
 
-    def _caption(self, caption: m.Caption) -> None:
+    def _caption(self, caption: Caption) -> None:
         line = s.CaptionLine(
             caption.segment,
             caption.revision,

@@ -17,6 +17,7 @@ from accounts.links import JoinLink, LinkError, LinkSigner
 from configs.settings import Settings
 from control import events
 from control import messages as m
+from control.captions import Caption, CaptionsUnavailable
 from signaling import messages as s
 from signaling.admission import Admission
 from signaling.announcer import Announcer, TellBus
@@ -105,15 +106,15 @@ class Signaling:
     # --- workers --------------------------------------------------------------------------------------------------
 
     def _noticed(self, worker: Worker, notice: m.Notice) -> None:
-        if isinstance(notice, m.CaptionsUnavailable):
+        if isinstance(notice, CaptionsUnavailable):
             worker.problem = notice.code
-        if isinstance(notice, m.Caption) and notice.final:
+        if isinstance(notice, Caption) and notice.final:
             # Here and not in the room, which may be gone when the last words of a visit come.
             self._announcer.say(events.CAPTION_TOPIC, events.encode(notice))
         for room in self.rooms.values():
-            if isinstance(notice, m.CaptionsUnavailable):
+            if isinstance(notice, CaptionsUnavailable):
                 room.captions.unavailable(worker, notice.code)
-            elif not isinstance(notice, m.Speaking | m.Caption) or notice.room == room.id:
+            elif not isinstance(notice, m.Speaking | Caption) or notice.room == room.id:
                 room.noticed(notice)
 
     def _worker_lost(self, worker: Worker) -> None:

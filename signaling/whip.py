@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from accounts.links import JoinLink
-from control.messages import TrackSource
+from control.tracks import TrackSource
 from sfu.errors import NegotiationError
 from sfu.machines.negotiation import LocalTransport, answer_publisher
 from sfu.wire import sdp

@@ -54,7 +54,7 @@ class RecordingRow(Base):
 
 
 class RecordingTrackRow(Base):
-    """One file of a recording; see control.messages.RecordedTrack. Offsets are from the recording's start."""
+    """One file of a recording; see control.tracks.RecordedTrack. Offsets are from the recording's start."""
 
     __tablename__ = "recording_tracks"
 

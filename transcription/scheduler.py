@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from control import messages as m
+from control.captions import Caption
 from transcription.audio import RATE, Samples
 from transcription.engine import Word
 from transcription.stream import Stream, Utterance
@@ -83,7 +83,7 @@ class Scheduler:
         self.late = False
         self.gaps = 0
         self._finals: deque[tuple[Stream, Utterance]] = deque()
-        self._captions: list[m.Caption] = []
+        self._captions: list[Caption] = []
         self._partial_took_s = 0.0
         self._final_took_s = 0.0
 
@@ -98,7 +98,7 @@ class Scheduler:
         while self.waiting_s > MAX_WAITING_S:
             self._give_up(*self._finals.popleft())
 
-    def captions(self) -> list[m.Caption]:
+    def captions(self) -> list[Caption]:
         """Return and forget what is to be told."""
         captions, self._captions = self._captions, []
         return captions
@@ -138,7 +138,7 @@ class Scheduler:
         for utterance, share in zip(work.utterances, work.split(words), strict=True):
             self._tell(work.stream.caption(utterance, share, final=True, model=model))
 
-    def _tell(self, caption: m.Caption | None) -> None:
+    def _tell(self, caption: Caption | None) -> None:
         if caption is not None:
             self._captions.append(caption)
 

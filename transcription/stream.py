@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from control import messages as m
+from control.captions import Caption, CaptionWord
 from sfu.pipes.receiver import PipePacket
 from transcription.agreement import Agreement
 from transcription.audio import RATE, TICKS, OpusDecoder, Samples
@@ -84,7 +85,7 @@ class Stream:
         if utterance is not None and utterance.voiced >= MIN_VOICED:
             self._finish(self, utterance)
 
-    def caption(self, utterance: Utterance, words: list[Word], *, final: bool, model: str) -> m.Caption | None:
+    def caption(self, utterance: Utterance, words: list[Word], *, final: bool, model: str) -> Caption | None:
         """Make the notice for a pass over an utterance; None when there is nothing to say."""
         texts = [word.text for word in words]
         agreement = utterance.agreement
@@ -97,13 +98,13 @@ class Stream:
             return None
         start_s = self._wall(utterance.start)
         timed = [
-            m.CaptionWord(word.text, start_s + word.start_s, start_s + word.end_s, round(word.probability, 3))
+            CaptionWord(word.text, start_s + word.start_s, start_s + word.end_s, round(word.probability, 3))
             for word in words
             if final
         ]
         return self._notice(utterance, " ".join(shown), " ".join(agreement.stable), timed, final=final, model=model)
 
-    def gap(self, utterance: Utterance) -> m.Caption:
+    def gap(self, utterance: Utterance) -> Caption:
         """Make the notice for an utterance that will not be captioned: what was shown of it stays."""
         stable = " ".join(utterance.agreement.stable)
         return self._notice(utterance, f"{stable} {GAP}".strip(), stable, [], final=True, model="", gap=True)
@@ -113,15 +114,15 @@ class Stream:
         utterance: Utterance,
         text: str,
         stable: str,
-        words: list[m.CaptionWord],
+        words: list[CaptionWord],
         *,
         final: bool,
         model: str,
         gap: bool = False,
-    ) -> m.Caption:
+    ) -> Caption:
         utterance.revision += 1
         start_s = self._wall(utterance.start)
-        return m.Caption(
+        return Caption(
             self.job.room,
             self.job.participant,
             self.job.spec.publication,

@@ -10,6 +10,7 @@ import msgspec
 
 from configs.settings import Settings, TranscriptionSettings
 from control import messages as m
+from control.captions import CaptionsUnavailable
 from control.worker import WorkerConnection, hello
 from sfu.pipes.endpoint import PipeEndpoint
 from transcription import runner
@@ -66,12 +67,12 @@ class Transcriber:
         """Take the engine that has been loaded."""
         self._engine = engine
 
-    def unable(self, problem: ModelError) -> m.CaptionsUnavailable:
+    def unable(self, problem: ModelError) -> CaptionsUnavailable:
         """Give up what was taken on while the model was loading; return what to tell."""
         self._problem = problem
         for publication in list(self.scheduler.streams):
             self._stop(publication)
-        return m.CaptionsUnavailable(problem.code, str(problem))
+        return CaptionsUnavailable(problem.code, str(problem))
 
     def _stop(self, publication: str) -> None:
         stopped = self.scheduler.streams.pop(publication, None)

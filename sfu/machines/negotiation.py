@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from control.messages import Codec, TrackKind, TrackSource
+from control.tracks import Codec, TrackKind, TrackSource
 from sfu.errors import NegotiationError
 from sfu.machines.payload_types import CODEC_NAMES
 from sfu.wire import sdp

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from control.messages import Codec
+from control.tracks import Codec
 
 PAYLOAD_TYPES: Final[dict[Codec, int]] = {"opus": 111, "vp8": 96, "vp9": 98, "h264": 102, "av1": 45}
 RTX_PAYLOAD_TYPES: Final[dict[Codec, int]] = {"vp8": 97, "vp9": 99, "h264": 103, "av1": 46}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import cast
 
 from control.ids import PipeId
-from control.messages import PipeSpec
+from control.pipes import PipeSpec
 from sfu.pipes.receiver import PipePacket, PipeReceiver
 from sfu.units import Address
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from control.messages import PipeSpec
+from control.pipes import PipeSpec
 from sfu.errors import MalformedPacketError
 from sfu.machines.srtp import AEAD_AES_128_GCM, SrtpReceiver, SrtpSender
 from sfu.serial import unwrap

@@ -1,10 +1,10 @@
-"""The sending end of a pipe: one publication to a worker, as SRTP without ICE or DTLS (control.messages.PipeSpec)."""
+"""The sending end of a pipe: one publication to a worker, as SRTP without ICE or DTLS (control.pipes.PipeSpec)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from control.messages import PipeSpec
+from control.pipes import PipeSpec
 from sfu.machines.srtp import AEAD_AES_128_GCM, SrtpReceiver, SrtpSender
 from sfu.rooms.policing import retransmissions
 from sfu.rooms.subscriber import SENDER_REPORT_INTERVAL_S, Repairs, sender_report

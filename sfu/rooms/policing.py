@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sfu.congestion.allowance import Allowance
 
 if TYPE_CHECKING:
-    from control.messages import TrackKind
+    from control.tracks import TrackKind
 
 BITRATE_BPS: dict[TrackKind, int] = {"audio": 1_000_000, "video": 12_000_000}
 """Per track, all layers, retransmissions and probes for bandwidth together."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from control.ids import ParticipantId, PublicationId
-from control.messages import Codec, TrackKind, TrackSource
+from control.tracks import Codec, TrackKind, TrackSource
 from sfu.rooms.outlet import Fanout
 from sfu.serial import unwrap
 from sfu.streams.clock import PeerClock, StreamClock

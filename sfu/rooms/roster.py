@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from control import messages as m
 from control.ids import PeerId, PipeId, PublicationId, RoomId
+from control.pipes import PipeSpec
 from sfu.errors import NegotiationError
 from sfu.machines.certificate import Certificate
 from sfu.machines.negotiation import LocalTransport
@@ -155,7 +156,7 @@ class Roster:
             del self._by_address[address]
             self._publisher_by_address.pop(address, None)
 
-    def open_pipe(self, spec: m.PipeSpec, address: Address, publication: Publication) -> None:
+    def open_pipe(self, spec: PipeSpec, address: Address, publication: Publication) -> None:
         """Begin a pipe; one of the same name ends."""
         self.close_pipe(spec.pipe)
         pipe = Pipe(spec, address, publication, self.random_ssrc())

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from control import messages as m
+from control.captions import CAPTION_PROBLEMS, CaptionWord
+from control.pipes import PipeSpec
+from control.tracks import RecordedTrack
 
 PAGE = (Path(__file__).parents[2] / "docs/control.md").read_text("utf-8")
-INNER = (m.PipeSpec, m.TrackOffer, m.SubscriberTrack, m.RecordedTrack, m.CaptionWord)
+INNER = (PipeSpec, m.TrackOffer, m.SubscriberTrack, RecordedTrack, CaptionWord)
 MESSAGES: list[Any] = [
     *dict.fromkeys(
         message
@@ -40,4 +43,4 @@ def test_the_page_names_no_message_that_is_gone() -> None:
 
 
 def test_every_reason_for_missing_captions_is_named() -> None:
-    assert all(f"`{code}`" in PAGE for code in m.CAPTION_PROBLEMS)
+    assert all(f"`{code}`" in PAGE for code in CAPTION_PROBLEMS)

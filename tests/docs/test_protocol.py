@@ -3,7 +3,7 @@
 import typing
 from pathlib import Path
 
-from control.messages import CAPTION_PROBLEMS
+from control.captions import CAPTION_PROBLEMS
 from signaling import messages
 from signaling.errors import TEXTS
 from signaling.roles import HOST

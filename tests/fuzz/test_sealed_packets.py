@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from control.ids import PipeId, PublicationId
-from control.messages import PipeSpec
+from control.pipes import PipeSpec
 from sfu.errors import MalformedPacketError
 from sfu.machines.certificate import Certificate
 from sfu.machines.dtls import DtlsEndpoint, FingerprintError

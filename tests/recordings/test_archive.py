@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from control import events
+from control.captions import Caption, CaptionWord
 from control.ids import ParticipantId, PublicationId, RecordingId, RoomId
-from control.messages import Caption, CaptionWord, RecordedTrack
+from control.tracks import RecordedTrack
 from recordings import manifest as manifests
 from recordings.archive import Archive
 from recordings.manifest import Manifest

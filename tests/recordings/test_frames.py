@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.messages import Codec
+from control.tracks import Codec
 from recordings.frames import AudioFrames, Frame, VideoFrames, assembler
 from sfu.errors import MalformedPacketError
 from sfu.pipes.receiver import PipePacket

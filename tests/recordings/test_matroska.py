@@ -11,7 +11,8 @@ import pytest
 
 from control import messages as m
 from control.ids import ParticipantId, PipeId, PublicationId, RecordingId
-from control.messages import Codec
+from control.pipes import PipeSpec
+from control.tracks import Codec, TrackSource
 from recordings import repair
 from recordings.matroska import CLUSTER, CLUSTER_MS
 from recordings.track import TrackRecorder
@@ -27,11 +28,11 @@ CODECS: list[Codec] = ["vp8", "vp9", "h264", "av1", "opus"]
 
 def job(codec: Codec) -> m.RecordTrack:
     audio = codec == "opus"
-    spec = m.PipeSpec(
+    spec = PipeSpec(
         PipeId("pipe"), PublicationId("pub"), codec, 48_000 if audio else 90_000, 96, 5, bytes(16), bytes(12),
         2 if audio else 1,
     )  # fmt: skip
-    source: m.TrackSource = "microphone" if audio else "camera"
+    source: TrackSource = "microphone" if audio else "camera"
     return m.RecordTrack(RecordingId("rec"), ParticipantId("anne"), "Anne Roy", source, spec)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
 
-from control.messages import Codec
+from control.tracks import Codec
 from sfu.pipes.receiver import PipePacket
 
 MAX_PAYLOAD = 1100

@@ -18,7 +18,8 @@ from aiohttp import web
 
 from control import messages as m
 from control.ids import ParticipantId, PipeId, PublicationId, RecordingId, RoomId
-from control.messages import Codec
+from control.pipes import PipeSpec
+from control.tracks import Codec, TrackSource
 from sfu.machines.srtp import AEAD_AES_128_GCM, SrtpReceiver, SrtpSender
 from sfu.units import Address, ntp_from_unix
 from sfu.wire import rtcp
@@ -34,11 +35,11 @@ ROOM = RoomId("visit")
 class Sender:
     """The media worker's end of one pipe: real SRTP over UDP, with the clock that the test wants."""
 
-    def __init__(self, codec: Codec, address: Address, source: m.TrackSource) -> None:
+    def __init__(self, codec: Codec, address: Address, source: TrackSource) -> None:
         audio = codec == "opus"
         self.rate = 48_000 if audio else 90_000
         name = secrets.token_hex(4)
-        self.spec = m.PipeSpec(
+        self.spec = PipeSpec(
             PipeId(f"pipe-{name}"), PublicationId(f"pub-{name}"), codec, self.rate, 96, secrets.randbits(32) or 1,
             secrets.token_bytes(16), secrets.token_bytes(12), 2 if audio else 1,
         )  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 
 from control import events
 from control import messages as m
+from control.captions import Caption, CaptionWord
 from control.ids import ParticipantId, PublicationId, RoomId
 from signaling.announcer import Announcer
 from storage.bus import MemoryBus
@@ -40,9 +41,9 @@ async def test_what_waits_for_a_bus_that_is_away_is_bounded(caplog: pytest.LogCa
 
 
 async def test_final_captions_reach_the_bus_also_of_a_room_that_is_gone(tmp_path: Path) -> None:
-    def caption(text: str, *, final: bool) -> m.Caption:
-        return m.Caption(RoomId("gone"), ParticipantId("p"), PublicationId("p-mic"), "Zoé", "s1", 1, final, text, 0,
-                         1.0, 2.0, "fr", "base", [m.CaptionWord(text, 1.0, 2.0, 0.5)])  # fmt: skip
+    def caption(text: str, *, final: bool) -> Caption:
+        return Caption(RoomId("gone"), ParticipantId("p"), PublicationId("p-mic"), "Zoé", "s1", 1, final, text, 0,
+                         1.0, 2.0, "fr", "base", [CaptionWord(text, 1.0, 2.0, 0.5)])  # fmt: skip
 
     async def handle(command: m.Command) -> m.Result:
         return m.Done()

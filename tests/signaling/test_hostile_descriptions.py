@@ -11,6 +11,7 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from control import messages as m
 from control.ids import PublicationId
+from control.tracks import Codec
 from signaling import messages as s
 from tests.signaling.house import Client, House, house, media_worker
 from tests.signaling.offers import CHROMIUM_VIEWER, FFMPEG, crlf
@@ -99,7 +100,7 @@ def flow(running: House) -> None:
     """Let the media worker say that packets arrive of everything that is published."""
     room = running.signaling.rooms["visit"]
     for info in list(room.publications.values()):
-        codec: m.Codec = "opus" if info.kind == "audio" else "h264"
+        codec: Codec = "opus" if info.kind == "audio" else "h264"
         room.noticed(m.PublicationStarted(PublicationId(info.id), info.kind, codec, 48_000, 1, []))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from control import messages as m
 from control.ids import PublicationId
+from control.tracks import Codec
 from sfu.machines.negotiation import viewer_sections
 from sfu.wire import sdp
 from signaling import messages as s
@@ -43,7 +44,7 @@ def flows(running: House, *sources: str) -> None:
     room = running.signaling.rooms["visit"]
     for info in list(room.publications.values()):
         if info.source in sources:
-            codec: m.Codec = "opus" if info.kind == "audio" else "h264"
+            codec: Codec = "opus" if info.kind == "audio" else "h264"
             clock_rate = 48_000 if info.kind == "audio" else 90_000
             room.noticed(m.PublicationStarted(PublicationId(info.id), info.kind, codec, clock_rate, 1, []))
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from control import messages as m
 from control.ids import ParticipantId, PipeId, PublicationId, RoomId
+from control.pipes import PipeSpec
 from transcription.engine import Word
 from transcription.scheduler import BETWEEN, GIVE_UP_S, LATE_S, MAX_WAITING_S, Pass, Scheduler
 from transcription.stream import Stream, Utterance
@@ -13,7 +14,7 @@ RATE = 16_000
 
 
 def stream(scheduler: Scheduler, name: str) -> Stream:
-    spec = m.PipeSpec(PipeId(name), PublicationId(name), "opus", 48_000, 111, 1, bytes(16), bytes(12))
+    spec = PipeSpec(PipeId(name), PublicationId(name), "opus", 48_000, 111, 1, bytes(16), bytes(12))
     job = m.StartCaptions(RoomId("r"), ParticipantId(name), name, spec, "fr")
     made = scheduler.streams[name] = Stream(job, VoiceDetector(open_session()), scheduler.finish)
     made.wall_time = lambda timestamp: timestamp / 48_000

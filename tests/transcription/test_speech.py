@@ -6,12 +6,13 @@ import pytest
 from benchmarks.speech import opus
 from control import messages as m
 from control.ids import ParticipantId, PipeId, PublicationId, RoomId
+from control.pipes import PipeSpec
 from tests.rig.media import AMELIE, prompt
 from transcription.engine import Engine
 from transcription.stream import Stream, Utterance
 from transcription.vad import VoiceDetector, open_session
 
-SPEC = m.PipeSpec(PipeId("p"), PublicationId("mic"), "opus", 48_000, 111, 1, bytes(16), bytes(12))
+SPEC = PipeSpec(PipeId("p"), PublicationId("mic"), "opus", 48_000, 111, 1, bytes(16), bytes(12))
 JOB = m.StartCaptions(RoomId("r"), ParticipantId("anne"), "Anne", SPEC, "fr")
 
 

@@ -4,15 +4,15 @@ from struct import pack
 
 import pytest
 
-from control import messages as m
 from control.ids import PipeId, PublicationId
+from control.pipes import PipeSpec
 from sfu.machines.srtp import AEAD_AES_128_GCM, SrtpReceiver, SrtpSender
 from sfu.pipes.receiver import PATIENCE_S, PipeReceiver
 from sfu.units import ntp_from_unix
 from sfu.wire import rtcp
 
 KEY, SALT, SSRC = bytes(range(16)), bytes(range(12)), 77
-SPEC = m.PipeSpec(PipeId("p"), PublicationId("mic"), "opus", 48_000, 111, SSRC, KEY, SALT)
+SPEC = PipeSpec(PipeId("p"), PublicationId("mic"), "opus", 48_000, 111, SSRC, KEY, SALT)
 SENDER = SrtpSender(AEAD_AES_128_GCM, KEY, SALT)
 
 

@@ -4,6 +4,7 @@ from struct import pack
 
 from control import messages as m
 from control.ids import PeerId, PipeId
+from control.pipes import PipeSpec
 from sfu.machines.srtp import AEAD_AES_128_GCM, SrtpReceiver, SrtpSender
 from sfu.wire import rtcp, sdp
 from tests.sfu.rooms.rig import DELTA, KEYFRAME, PUBLICATION, ROOM, Rig
@@ -119,7 +120,7 @@ def test_a_pipe_carries_the_publication_under_its_own_keys_with_sender_reports()
     rig = Rig()
     rig.keyframe()
     key, salt, address = bytes(range(16)), bytes(range(12)), ("127.0.0.1", 555)
-    spec = m.PipeSpec(PipeId("pipe"), PUBLICATION, "vp8", 90_000, 96, 4242, key, salt)
+    spec = PipeSpec(PipeId("pipe"), PUBLICATION, "vp8", 90_000, 96, 4242, key, salt)
     rig.do(m.OpenPipe(ROOM, spec, address))
     rig.tick(0.6)
     rig.publisher.send_rtp(102, 12_000, KEYFRAME)

@@ -9,7 +9,7 @@ from struct import Struct
 import av
 import pytest
 
-from control.messages import Codec
+from control.tracks import Codec
 from recordings.frames import VideoFrames
 from sfu.pipes.receiver import PipePacket
 from sfu.rooms.publication import KEYFRAME_TESTS
