@@ -15,14 +15,20 @@ PREFIX = "parvis:"
 CONNECT_TIMEOUT_S = 5.0
 REPLY_TIMEOUT_S = 10.0
 """Longer than any command waits on purpose; a connection that is silent for longer is given up."""
+MEMORY = "memory://"
 SCHEMES = ("redis://", "rediss://", "unix://")
 
 
-async def connect(url: str) -> Redis:
-    """Return a client whose server has answered; raises StorageError (`bus_url`, `bus_unreachable`).
+async def connect(url: str) -> Redis | None:
+    """Return a client whose server has answered, None for `memory://`.
 
-    A lost connection is made anew by the client itself, three times within about a second for each command.
+    Raises StorageError (`bus_url`, `bus_unreachable`). A lost connection is made anew by the client itself, three times
+    within about a second for each command.
     """
+    if url == MEMORY:
+        return None
+    if not url.startswith(SCHEMES):
+        raise StorageError("bus_url", url, ", ".join((MEMORY, *SCHEMES)))
     try:
         parts = urlsplit(url)
         if parts.scheme != "unix" and not re.fullmatch(r"(/\d*)?", parts.path):

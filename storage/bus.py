@@ -90,11 +90,8 @@ class Bus(ABC):
 
 async def open_bus(url: str) -> Bus:
     """Return the bus for `memory://` or a Redis URL; raises StorageError."""
-    if url == "memory://":
-        return MemoryBus()
-    if not url.startswith(broker.SCHEMES):
-        raise StorageError("bus_url", url, "memory://, redis://, rediss://, unix://")
-    return RedisBus(await broker.connect(url), url)
+    client = await broker.connect(url)
+    return MemoryBus() if client is None else RedisBus(client, url)
 
 
 # --- in memory -------------------------------------------------------------------------------------------------------

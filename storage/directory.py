@@ -62,11 +62,8 @@ class Directory(ABC):
 
 async def open_directory(url: str) -> Directory:
     """Return the directory for `memory://` or a Redis URL; raises StorageError."""
-    if url == "memory://":
-        return MemoryDirectory()
-    if not url.startswith(broker.SCHEMES):
-        raise StorageError("bus_url", url, "memory://, redis://, rediss://, unix://")
-    return RedisDirectory(await broker.connect(url), url)
+    client = await broker.connect(url)
+    return MemoryDirectory() if client is None else RedisDirectory(client, url)
 
 
 class MemoryDirectory(Directory):

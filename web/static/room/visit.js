@@ -145,7 +145,7 @@ export class Visit {
 
   lost() {
     if (this.state.link.value === "lost") return;
-    if (this.state.link.value !== "entering") announce(t("reconnecting"));
+    if (this.state.link.value !== "entering") announce(t("link_lost"));
     this.state.link.value = "lost";
   }
 
