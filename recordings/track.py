@@ -22,8 +22,6 @@ MAX_WAITING_FRAMES = 500
 OPUS_DELAY_MS = OPUS_DELAY_NS / SCALE_NS
 SOUND_FRAME_MS = 20.0
 """Sound that is missing for so long is filled in, and sound that comes so much too early is left out."""
-
-
 ROUNDING_MS = 1.0
 AHEAD_S = 5.0
 """Whoever sends nonsense for timestamps cannot put frames later than this after now."""
